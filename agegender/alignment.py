@@ -1,0 +1,108 @@
+"""From a face in a picture to the crop that an estimator asks for."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender.types import Box, Face, Image
+
+# Where the five landmarks of a frontal face lie in the aligned crop, as parts of its side. The shape is
+# ArcFace's well-known template for 112×112 crops (Deng et al., 2019), made 1.13 times as large and moved
+# up, so that the crop shows what FairFace's pictures show, from hairline to chin, and little beyond.
+TEMPLATE = (
+    np.array(
+        [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+    )
+    - (56.0, 64.0)
+) * (1.13 / 112) + (0.5, 0.42)
+
+# The middle of the box that YuNet draws around such a face, and the root of its area, in the same units:
+# where a box without landmarks is laid. Medians over FairFace's training faces (training/prepare.py).
+TEMPLATE_BOX_CENTER = (0.497, 0.471)
+TEMPLATE_BOX_SIDE = 0.87
+
+
+def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the 2×3 matrix of rotation, scale and shift that best maps `source` onto `target`.
+
+    Both are (n, 2) arrays of points, n at least 2 and not all the same. Least squares, without
+    reflection: in two dimensions Umeyama's solution (1991) is a single complex number.
+    """
+    z = source[:, 0] + 1j * source[:, 1]
+    w = target[:, 0] + 1j * target[:, 1]
+    z_mean, w_mean = z.mean(), w.mean()
+    z_centered = z - z_mean
+    turn = np.vdot(z_centered, w - w_mean) / max(np.vdot(z_centered, z_centered).real, 1e-12)
+    shift = w_mean - turn * z_mean
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def face_matrix(face: Face) -> NDArray[np.float64]:
+    """Return the 2×3 matrix that maps the face, in pixels of its image, onto the unit square.
+
+    From the five landmarks where there are some, else from the box alone, taken as upright.
+    """
+    if face.landmarks:
+        return similarity(np.asarray(face.landmarks, dtype=np.float64), TEMPLATE)
+    (x, y), side = face.box.center, max(1.0, (face.box.width * face.box.height) ** 0.5)
+    scale = TEMPLATE_BOX_SIDE / side
+    return np.array(
+        [[scale, 0, TEMPLATE_BOX_CENTER[0] - scale * x], [0, scale, TEMPLATE_BOX_CENTER[1] - scale * y]]
+    )
+
+
+def align(image: Image, face: Face, size_px: int, margin: float = 0.0) -> Image:
+    """Return the face upright and centred, an RGB crop of shape (size_px, size_px, 3).
+
+    `margin` widens the view by that part of its side on each side. Where the face leaves the image
+    the border pixels are repeated.
+    """
+    matrix = face_matrix(face)
+    matrix[:, 2] += margin
+    matrix *= size_px / (1 + 2 * margin)
+    matrix[:, 2] -= 0.5  # from corners of pixels to their centres, which is what OpenCV counts from
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5)
+    return warp(image, matrix, size_px)
+
+
+def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
+    """Return the (size_px, size_px, 3) crop that the 2×3 `matrix` (image → crop) cuts out.
+
+    Bilinear, with the border repeated; a region much larger than the crop is first averaged down, so
+    that fine texture does not turn into noise.
+    """
+    corners = np.array([(0, 0), (size_px, 0), (0, size_px), (size_px, size_px)], dtype=np.float64)
+    inverse = cv2.invertAffineTransform(matrix)
+    spots = corners @ inverse[:, :2].T + inverse[:, 2]
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(spots.min(0)).astype(int) - 2, 0, (width - 1, height - 1))
+    right, bottom = np.clip(np.ceil(spots.max(0)).astype(int) + 3, (left + 1, top + 1), (width, height))
+    region = image[top:bottom, left:right]
+    to_crop = matrix.copy()
+    to_crop[:, 2] += matrix[:, :2] @ (left, top)
+    shrink = 1 / max(float(np.hypot(*matrix[:, 0])), 1e-9)
+    if shrink >= 2:
+        small_wh = [max(1, round(side / int(shrink))) for side in (right - left, bottom - top)]
+        ratio = np.array([(right - left) / small_wh[0], (bottom - top) / small_wh[1]])
+        region = cv2.resize(region, small_wh, interpolation=cv2.INTER_AREA)
+        to_crop[:, 2] += to_crop[:, :2] @ (ratio / 2 - 0.5)  # the centre of pixel 0 has moved
+        to_crop[:, :2] *= ratio
+    return cv2.warpAffine(  # type: ignore[return-value]
+        region, to_crop, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def margin_crop(image: Image, box: Box, margin: float, size_px: int) -> Image:
+    """Return the square around `box`, grown by `margin` of its longer side on each side.
+
+    An RGB crop of shape (size_px, size_px, 3); where it leaves the image the border pixels are repeated.
+    """
+    (x, y), side = box.center, max(1.0, max(box.width, box.height) * (1 + 2 * margin))
+    scale = size_px / side
+    matrix = np.array(
+        [[scale, 0, size_px / 2 - scale * x], [0, scale, size_px / 2 - scale * y]], dtype=np.float64
+    )
+    matrix[:, 2] += scale / 2 - 0.5
+    return warp(image, matrix, size_px)

@@ -1,0 +1,105 @@
+"""Face detectors, all of one protocol: an RGB image goes in, faces come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender.models import onnx_session
+from agegender.types import Box, Face, Image
+
+STRIDES = (8, 16, 32)
+"""The pixels between the cells of YuNet's three grids."""
+
+
+class YuNet:
+    """YuNet (Wu et al., 2023) and nets with the same outputs: boxes with five landmarks, any size.
+
+    `score` is the least confidence of a face, `overlap` the IoU from which the less confident one of
+    two faces is dropped, `long_side_px` the size to which larger pictures are scaled down.
+    """
+
+    def __init__(
+        self, path: Path, *, score: float = 0.7, overlap: float = 0.3, long_side_px: int = 1280
+    ) -> None:
+        self.name = path.stem
+        self.score = score
+        self.overlap = overlap
+        self.long_side_px = long_side_px
+        self._session = onnx_session(path)
+        self._outputs = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        """Return the faces of an RGB image, most confident first; () where there are none."""
+        height, width = image.shape[:2]
+        scale = min(1.0, self.long_side_px / max(width, height))
+        net_input = letterbox(image, scale)
+        outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: net_input})
+        columns = [net_input.shape[3] // stride for stride in STRIDES]
+        rows = [
+            decode_grid(outputs[4 * i : 4 * i + 4], stride, columns[i], self.score)
+            for i, stride in enumerate(STRIDES)
+        ]
+        candidates = np.concatenate(rows)
+        candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
+        kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
+        # The two axes are scaled a hair apart, as whole pixels made the small picture.
+        ratio_xy = np.array([width / max(1, round(width * scale)), height / max(1, round(height * scale))])
+        kept[:, 1:] *= np.tile(ratio_xy, 7)
+        return tuple(
+            Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
+            for row in kept.tolist()
+        )
+
+
+def letterbox(image: Image, scale: float) -> NDArray[np.float32]:
+    """Return the RGB image scaled, as a BGR batch of one, (1, 3, height, width), 0 to 255.
+
+    Both sides are filled up with black, on the right and at the bottom, to multiples of 32.
+    """
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if scale != 1.0:
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    batch = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), dtype=np.float32)
+    batch[0, :, :height, :width] = image[:, :, ::-1].transpose(2, 0, 1)
+    return batch
+
+
+def decode_grid(
+    outputs: list[NDArray[np.float32]], stride: int, columns: int, score: float
+) -> NDArray[np.float64]:
+    """Return one grid's faces as rows of score, left, top, right, bottom and five (x, y), shape (n, 15).
+
+    `outputs` are class and objectness (1, cells, 1), box (1, cells, 4) and landmarks (1, cells, 10), cell
+    after cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
+    """
+    classes, objects, boxes, landmarks = (output[0].astype(np.float64) for output in outputs)
+    scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
+    found = np.flatnonzero(scores >= score)
+    cells_xy = np.stack([found % columns, found // columns], axis=1)
+    centers = (cells_xy + boxes[found, :2]) * stride
+    halves = np.exp(boxes[found, 2:]) * stride / 2
+    points = (np.tile(cells_xy, 5) + landmarks[found]) * stride
+    return np.concatenate([scores[found, None], centers - halves, centers + halves, points], axis=1)
+
+
+def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> list[int]:
+    """Return the indices of the boxes to keep, of (n, 4) boxes that come best first.
+
+    A box goes where its IoU with a better one that stays is above `overlap`.
+    """
+    left, top, right, bottom = boxes_xyxy.T
+    areas = (right - left) * (bottom - top)
+    kept: list[int] = []
+    waiting = np.arange(len(boxes_xyxy))
+    while waiting.size:
+        best, waiting = int(waiting[0]), waiting[1:]
+        kept.append(best)
+        widths = np.minimum(right[best], right[waiting]) - np.maximum(left[best], left[waiting])
+        heights = np.minimum(bottom[best], bottom[waiting]) - np.maximum(top[best], top[waiting])
+        shared = np.clip(widths, 0, None) * np.clip(heights, 0, None)
+        waiting = waiting[shared <= overlap * (areas[best] + areas[waiting] - shared)]
+    return kept

@@ -1,0 +1,17 @@
+"""The errors of this package. The text of each one can be shown to a person as it is."""
+
+
+class AgeGenderError(Exception):
+    """The root: whatever this package raises on purpose is one of these."""
+
+
+class ImageError(AgeGenderError):
+    """A picture that cannot be read, or that is too large to be."""
+
+
+class ModelError(AgeGenderError):
+    """A model that is unknown, cannot be fetched, or is not the file it should be."""
+
+
+class VideoError(AgeGenderError):
+    """A video that cannot be read or written."""

@@ -1,0 +1,45 @@
+"""What tests share: where optional evaluation data lie, and an empty cache of models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# The one place that names the folder of optional data (see CONTRIBUTING.md).
+SHARED = Path(os.environ.get("AGEGENDER_SHARED") or Path(__file__).parents[2] / "shared")
+
+
+def optional(part: str) -> Path:
+    """Return a folder of the optional data, or skip the test that asks for it."""
+    folder = SHARED / part
+    if not folder.is_dir():
+        pytest.skip(f"optional data: there is no {part} folder beside the checkout (AGEGENDER_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    return optional("photos")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    return optional("models")
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    return optional("data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests away from the cache of whoever runs them, and from the network where a mirror is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AGEGENDER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        if "AGEGENDER_MIRROR" not in os.environ and (SHARED / "models").is_dir():
+            patch.setenv("AGEGENDER_MIRROR", str(SHARED / "models"))
+        yield

@@ -1,0 +1,84 @@
+"""Read FairFace's training pictures once and find the face in each.
+
+    python -m training.prepare DATA DETECTOR WORK
+
+DATA is a folder with `fairface-train.csv` (columns shard, file, age_min, age_max, gender, race) and the
+tar files that it names, DETECTOR is YuNet's ONNX file. Into WORK go `pictures.npy` (n, side, side, 3)
+and `faces.npz`: landmarks, boxes and labels, in the same order. Pictures in which no face is found are
+left out; where there are several, the one nearest to the middle counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from agegender.alignment import face_matrix
+from agegender.detectors import YuNet
+from agegender.types import Face, Image
+
+SIDE_PX = 160
+
+
+def central(faces: tuple[Face, ...], image: Image) -> Face:
+    """Return the face whose middle is nearest to the middle of the picture."""
+    middle = np.array(image.shape[1::-1]) / 2
+    return min(faces, key=lambda face: float(np.hypot(*(np.array(face.box.center) - middle))))
+
+
+def main(data: Path, detector_path: Path, work: Path) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    with open(data / "fairface-train.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    detector = YuNet(detector_path, score=0.5)
+    archives = {shard: tarfile.open(data / shard) for shard in sorted({row["shard"] for row in rows})}
+    pictures = np.lib.format.open_memmap(
+        work / "pictures.npy", "w+", np.uint8, (len(rows), SIDE_PX, SIDE_PX, 3)
+    )
+    kept, landmarks, boxes = [], [], []
+    for row in tqdm(rows, unit="picture"):
+        member = archives[row["shard"]].extractfile(row["file"])
+        assert member is not None, row
+        image = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+        faces = detector.detect(np.ascontiguousarray(image))
+        if not faces:
+            continue
+        face = central(faces, image)
+        pictures[len(kept)] = image
+        landmarks.append(face.landmarks)
+        boxes.append((face.box.left, face.box.top, face.box.right, face.box.bottom))
+        kept.append(row)
+    pictures.flush()
+    np.savez(
+        work / "faces.npz",
+        landmarks=np.array(landmarks, dtype=np.float32),
+        boxes=np.array(boxes, dtype=np.float32),
+        age_min=np.array([int(row["age_min"]) for row in kept], dtype=np.float32),
+        age_max=np.array([int(row["age_max"]) for row in kept], dtype=np.float32),
+        female=np.array([row["gender"] == "female" for row in kept]),
+        race=np.array([row["race"] for row in kept]),
+    )
+    print(f"{len(kept)} faces in {len(rows)} pictures")
+    report_box(landmarks, np.array(boxes))
+
+
+def report_box(landmarks: list[tuple[tuple[float, float], ...]], boxes: np.ndarray) -> None:
+    """Print where the detector's box lies in the aligned crop: alignment.TEMPLATE_BOX_*."""
+    spots = []
+    for points, (left, top, right, bottom) in zip(landmarks, boxes, strict=True):
+        matrix = face_matrix(Face(None, 1.0, points))  # type: ignore[arg-type]
+        middle = matrix[:, :2] @ ((left + right) / 2, (top + bottom) / 2) + matrix[:, 2]
+        spots.append((*middle, np.hypot(*matrix[:, 0]) * np.sqrt((right - left) * (bottom - top))))
+    print("box centre x, y and side in the crop, medians:", np.median(spots, axis=0).round(3))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*map(Path, sys.argv[1:]))
