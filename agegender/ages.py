@@ -1,0 +1,69 @@
+"""Distributions over age, and what is shown of them: the eight ranges, expected years, an interval.
+
+Two ways to count meet here. Age itself runs on without steps; people state it in whole years, k from
+the k-th birthday to the next. Distributions are over the former, whatever is shown is in the latter, so
+the middle of a year of life, k + 0.5, is stated as k.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agegender.types import RANGES, Age
+
+LIMITS = tuple((int(text.split("–")[0]), int(text.split("–")[1])) for text in RANGES)
+"""First and last whole year of each of the eight ranges."""
+
+CUTS = tuple((last + 1 + first) / 2 for (_, last), (first, _) in pairwise(LIMITS))
+"""The ages, not stated ones, at which one range ends and the next begins: the middles of their gaps."""
+
+OLDEST = 90.0
+"""Where the last range ends for nets that know ranges only. Its name says 100, but hardly anybody older
+than this is in a picture, and a tenth of a range that reaches 100 must not count as older than 96."""
+
+TAIL = 0.1
+"""The probability that an interval leaves out at each end: 80 % remain."""
+
+
+def from_years(pmf: ArrayLike) -> Age:
+    """Return what is shown of one distribution over years of age.
+
+    `pmf` has shape (n,), is not negative and sums to 1; `pmf[k]` is the probability of an age in
+    [k, k + 1), and of any from k on in the last entry, which counts as if it ended at n. A year that
+    one of `CUTS` divides is shared out evenly. `years` is the expected stated age, the sum of k · pmf[k].
+    """
+    edges = np.arange(np.size(pmf) + 1, dtype=np.float64)
+    return _shown(edges, np.asarray(pmf, dtype=np.float64))
+
+
+def from_ranges(probabilities: ArrayLike) -> Age:
+    """Return what is shown of the probabilities of the eight ranges alone.
+
+    `probabilities` has shape (8,), is not negative and sums to 1. Each range is taken to be spread
+    evenly between its two cuts, the first one from birth and the last one up to `OLDEST`.
+    """
+    return _shown(np.array([0.0, *CUTS, OLDEST]), np.asarray(probabilities, dtype=np.float64))
+
+
+def range_of(age_years: int) -> str | None:
+    """Return the one of the eight ranges that a stated age lies in, or None where it lies in a gap.
+
+    The last range is open: whoever is older than 100 belongs to it.
+    """
+    for name, (first, last) in zip(RANGES, LIMITS, strict=True):
+        if first <= age_years and (age_years <= last or name == RANGES[-1]):
+            return name
+    return None
+
+
+def _shown(edges: NDArray[np.float64], masses: NDArray[np.float64]) -> Age:
+    """Return the age whose distribution has these masses, each even between two of the n + 1 edges."""
+    cumulative = np.concatenate([[0.0], np.cumsum(masses)])
+    at_cuts = np.interp(CUTS, edges, cumulative)
+    probabilities = np.diff(at_cuts, prepend=0.0, append=cumulative[-1])
+    low, high = np.interp([TAIL, 1 - TAIL], cumulative, edges) - 0.5
+    years = float(masses @ (edges[:-1] + edges[1:])) / 2 - 0.5
+    return Age(tuple(probabilities.tolist()), years, max(0.0, float(low)), float(high))
