@@ -93,6 +93,10 @@ def _batches(faces: Sequence[Face]) -> Iterator[Sequence[Face]]:
 
 def _read_caffe(graph: Path, weights: Path) -> cv2.dnn.Net:
     try:
-        return cv2.dnn.readNetFromCaffe(str(graph), str(weights))
+        net = cv2.dnn.readNetFromCaffe(str(graph), str(weights))
+        # Weights that do not fit the graph, or none at all, are noticed no sooner than here.
+        net.setInput(np.zeros((1, 3, LeviHassner.SIZE_PX, LeviHassner.SIZE_PX), dtype=np.float32))
+        net.forward()
     except cv2.error as error:
-        raise ModelError(f"{weights.name} is not a Caffe model that OpenCV can read.") from error
+        raise ModelError(f"{weights.name} is not a Caffe model that OpenCV can run.") from error
+    return net
