@@ -1,0 +1,85 @@
+"""The one pipeline that every door uses: detect, align, estimate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from agegender import models
+from agegender.detectors import SSD, Haar, YuNet
+from agegender.downloads import Progress
+from agegender.errors import ModelError
+from agegender.estimators import Apparent, LeviHassner
+from agegender.types import Analysis, Detector, Estimator, Image, Reading
+
+DETECTORS = ("auto", "yunet", "ssd", "haar")
+ESTIMATORS = ("apparent", "levi-hassner")
+
+
+class Analyzer:
+    """A detector and an estimator put together. May be called from many threads at once.
+
+    `notes` are sentences for whoever chose: which detector `auto` took instead of the best one, and why.
+    """
+
+    def __init__(self, detector: Detector, estimator: Estimator, notes: tuple[str, ...] = ()) -> None:
+        self.detector = detector
+        self.estimator = estimator
+        self.notes = notes
+
+    def __call__(self, image: Image) -> Analysis:
+        """Return what is read from an upright RGB image, faces from left to right."""
+        start = time.perf_counter()
+        faces = sorted(self.detector.detect(image), key=lambda face: (face.box.left, face.box.top))
+        estimates = self.estimator.estimate(image, faces)
+        readings = tuple(
+            Reading(face, age, gender) for face, (age, gender) in zip(faces, estimates, strict=True)
+        )
+        height_px, width_px = image.shape[:2]
+        return Analysis(width_px, height_px, readings, time.perf_counter() - start)
+
+
+def build_analyzer(
+    detector: str = "auto", estimator: str = "apparent", progress: Progress | None = None
+) -> Analyzer:
+    """Return an analyzer of models by name, fetched where they are not here yet.
+
+    `auto` takes YuNet, or Haar where YuNet cannot be had. Raises `ModelError` for an unknown name and for
+    a model that cannot be had.
+    """
+    found, notes = _build_detector(detector, progress)
+    return Analyzer(found, _build_estimator(estimator, progress), notes)
+
+
+def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tuple[str, ...]]:
+    if name == "auto":
+        try:
+            return _build_detector("yunet", progress)
+        except ModelError as error:
+            note = f"Faces are found with OpenCV's Haar cascade, which misses more of them: {error}"
+            return Haar(), (note,)
+    if name == "yunet":
+        return YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]), ()
+    if name == "ssd":
+        files = _fetch(name, progress)
+        return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
+    if name == "haar":
+        return Haar(), ()
+    raise _unknown("detector", name, DETECTORS)
+
+
+def _build_estimator(name: str, progress: Progress | None) -> Estimator:
+    if name == "apparent":
+        return Apparent(_fetch(name, progress)["apparent.onnx"])
+    if name == "levi-hassner":
+        return LeviHassner(_fetch(name, progress))
+    raise _unknown("estimator", name, ESTIMATORS)
+
+
+def _fetch(name: str, progress: Progress | None) -> Mapping[str, Path]:
+    return models.fetch(models.load_manifest()[name], progress)
+
+
+def _unknown(role: str, name: str, known: tuple[str, ...]) -> ModelError:
+    return ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")

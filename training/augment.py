@@ -1,0 +1,96 @@
+"""Make a training crop worse in the ways that the world does."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from agegender.alignment import face_matrix, warp
+from agegender.types import Box, Face, Image
+
+
+def jittered_face(landmarks: np.ndarray, box: np.ndarray, rng: Generator) -> Face:
+    """Return the face with noise on its landmarks, or one time in eight with a noisy box alone."""
+    size = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+    if rng.random() < 0.125:
+        return Face(Box(*(box + rng.normal(0, 0.04 * size, 4))), 1.0)
+    noisy = landmarks + rng.normal(0, 0.012 * size, landmarks.shape)
+    return Face(Box(*box), 1.0, tuple(map(tuple, noisy)))
+
+
+def jittered_matrix(face: Face, size_px: int, rng: Generator) -> np.ndarray:
+    """Return the alignment of the face, turned, scaled, shifted and mirrored at random."""
+    matrix = face_matrix(face)
+    angle = np.deg2rad(rng.uniform(-25, 25) if rng.random() < 0.15 else rng.normal(0, 5))
+    turn = np.exp(rng.normal(0, 0.07)) * np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )
+    matrix[:, 2] -= 0.5
+    matrix = turn @ matrix
+    matrix[:, 2] += 0.5 + rng.normal(0, 0.03, 2)
+    if rng.random() < 0.5:
+        matrix[0] *= -1
+        matrix[0, 2] += 1
+    matrix *= size_px
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return matrix
+
+
+def recolor(crop: Image, rng: Generator) -> Image:
+    """Return the crop in another light: saturation, white balance, contrast, brightness, gamma, a lamp."""
+    grey = np.tile([0.299, 0.587, 0.114], (3, 1))
+    saturation = 0.0 if rng.random() < 0.1 else rng.uniform(0.5, 1.5)
+    mixing = grey + saturation * (np.eye(3) - grey)
+    if saturation:
+        mixing *= np.exp(rng.normal(0, 0.08, (3, 1)))
+    crop = cv2.transform(crop, mixing)
+    mean, values = crop[::8, ::8].mean(), np.arange(256, dtype=np.float64)
+    values = mean + (values - mean) * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 12)
+    if rng.random() < 0.5:
+        values = 255 * np.clip(values / 255, 0, 1) ** np.exp(rng.normal(0, 0.3))
+    crop = cv2.LUT(crop, np.clip(values, 0, 255).astype(np.uint8))
+    if rng.random() < 0.15:
+        ramp = np.linspace(-1, 1, len(crop)) * rng.uniform(20, 70) * rng.choice([-1, 1])
+        light = np.broadcast_to(
+            ramp[:, None, None] if rng.random() < 0.5 else ramp[None, :, None], crop.shape
+        )
+        crop = cv2.add(crop, light.astype(np.int16), dtype=cv2.CV_8U)
+    return crop
+
+
+def degrade(crop: Image, rng: Generator) -> Image:
+    """Return the crop as a poorer camera would have it: small, blurred, noisy or compressed."""
+    side = crop.shape[0]
+    if rng.random() < 0.25:
+        small = int(rng.uniform(0.2, 0.8) * side)
+        crop = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
+        crop = cv2.resize(crop, (side, side), interpolation=rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    if rng.random() < 0.1:
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
+    if rng.random() < 0.1:
+        noise = rng.standard_normal(crop.shape, dtype=np.float32) * np.float32(rng.uniform(3, 18))
+        crop = cv2.add(crop, noise, dtype=cv2.CV_8U)
+    if rng.random() < 0.2:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(20, 85))]
+        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_COLOR)
+    return crop
+
+
+def erase(crop: Image, rng: Generator) -> Image:
+    """Return the crop with a rectangle of noise or of one colour over a part of it, one time in three."""
+    if rng.random() < 0.35:
+        side = crop.shape[0]
+        width, height = (int(side * rng.uniform(0.12, 0.5)) for _ in range(2))
+        left, top = int(rng.uniform(0, side - width)), int(rng.uniform(0, side - height))
+        color = rng.integers(0, 256, (height, width, 3) if rng.random() < 0.3 else 3)
+        crop[top : top + height, left : left + width] = color
+    return crop
+
+
+def training_crop(
+    picture: Image, landmarks: np.ndarray, box: np.ndarray, size_px: int, rng: Generator
+) -> Image:
+    """Return one (size_px, size_px, 3) crop of a training picture, made worse at random."""
+    matrix = jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng)
+    return erase(degrade(recolor(warp(picture, matrix, size_px), rng), rng), rng)

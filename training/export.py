@@ -1,0 +1,116 @@
+"""Calibrate the trained net on the held-out faces and write the ONNX file that the app runs.
+
+    python -m training.export WORK models/apparent.onnx
+
+Takes `checkpoint.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. In the file are
+also the scaling of the pixels, the average with the mirror image and the calibration; weights are kept
+as 16-bit floats and computed with in 32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from training.net import FaceNet, age_loss, years_pmf
+from training.train import HELD_OUT, SIDE_PX, Faces, ages, to_net
+
+
+class Exported(nn.Module):
+    """(n, side, side, 3) RGB bytes → P(k ≤ age < k + 1), (n, 100), and P(female), (n,)."""
+
+    def __init__(self, net: FaceNet, age_temperature: float, gender_temperature: float) -> None:
+        super().__init__()
+        self.net = net
+        self.age_temperature = age_temperature
+        self.gender_temperature = gender_temperature
+
+    def raw(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the net's outputs for faces and for their mirror images."""
+        x = to_net(faces)
+        outputs = self.net(torch.cat([x, x.flip(3)]))
+        return outputs[: len(faces)], outputs[len(faces) :]
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        seen, mirrored = self.raw(faces)
+        pmf = years_pmf(seen, self.age_temperature) + years_pmf(mirrored, self.age_temperature)
+        p_female = torch.sigmoid((seen[:, -1] + mirrored[:, -1]) / (2 * self.gender_temperature))
+        return pmf / 2, p_female
+
+
+@torch.no_grad()
+def calibrate(exported: Exported, faces: Faces) -> None:
+    """Set the temperatures that make the held-out faces most likely."""
+    indices = np.arange(len(faces) - HELD_OUT, len(faces))
+    seen, mirrored = [], []
+    for chunk in np.array_split(indices, 20):
+        a, b = exported.raw(torch.from_numpy(np.stack([faces.plain_crop(i) for i in chunk])))
+        seen.append(a)
+        mirrored.append(b)
+    a, b = torch.cat(seen), torch.cat(mirrored)
+
+    def age_nll(temperature: float) -> float:
+        sides = [torch.exp(-age_loss(x, *ages(faces, indices), temperature)) for x in (a, b)]
+        return -float(torch.log((sides[0] + sides[1]) / 2).mean())
+
+    def gender_nll(temperature: float) -> float:
+        logits = (a[:, -1] + b[:, -1]) / (2 * temperature)
+        return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
+
+    grid = np.geomspace(0.4, 2.5, 93).tolist()
+    exported.age_temperature, exported.gender_temperature = min(grid, key=age_nll), min(grid, key=gender_nll)
+    for name, nll, best in (
+        ("age", age_nll, exported.age_temperature),
+        ("gender", gender_nll, exported.gender_temperature),
+    ):
+        print(f"{name}: temperature {best:.3f}, held-out loss {nll(1.0):.4f} → {nll(best):.4f}")
+
+
+def halve(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with its large weights stored as 16-bit floats, widened again when it is loaded."""
+    casts = []
+    for index, tensor in enumerate(list(model.graph.initializer)):
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32 and array.size > 64:
+            name = tensor.name
+            half = numpy_helper.from_array(array.astype(np.float16), f"{name}_half")
+            model.graph.initializer[index].CopyFrom(half)
+            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
+    onnx.checker.check_model(model)
+    return model
+
+
+def main(work: Path, target: Path) -> None:
+    net = FaceNet()
+    net.load_state_dict(torch.load(work / "checkpoint.pt")["average"])
+    exported = Exported(net, 1.0, 1.0).eval()
+    calibrate(exported, Faces(work))
+    example = torch.zeros(2, SIDE_PX, SIDE_PX, 3, dtype=torch.uint8)
+    torch.onnx.export(
+        exported,
+        (example,),
+        str(target),
+        dynamo=False,
+        input_names=["faces"],
+        output_names=["years_pmf", "p_female"],
+        dynamic_axes={"faces": {0: "n"}, "years_pmf": {0: "n"}, "p_female": {0: "n"}},
+    )
+    onnx.save(halve(onnx.load(target)), target)
+    content = target.read_bytes()
+    print(f"{target}: bytes = {len(content)}, sha256 = {hashlib.sha256(content).hexdigest()}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,197 @@
+"""Train the net on FairFace's training faces.
+
+    python -m training.train WORK [--passes N] [--decay PART] [--threads N]
+
+WORK is what `training.prepare` filled. After each pass `checkpoint.pt` is written there, from which the same
+command goes on, also with another number of passes. The learning rate rises over the first pass, stays, and
+falls to nothing over the last `--decay` of all passes; the weights that count are their running average.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from agegender.alignment import align
+from agegender.types import Box, Face
+from training.augment import training_crop
+from training.net import FaceNet, age_loss, years_pmf
+
+HELD_OUT = 2000
+"""The last faces of the training set: never trained on, for choices and for calibration."""
+BATCH = 128
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 0.05
+SMOOTHING = 0.025
+GENDER_WEIGHT = 1.5
+AVERAGING = 0.998
+OPEN_END_YEARS = 1000.0
+"""Stands for infinity where an interval of age is open: its logistic is 1, and its gradient 0, not NaN."""
+SIDE_PX = 112
+EARLY_SIDE_PX = 96
+"""The first half of the passes sees smaller crops: three quarters of the time a face."""
+
+
+class Faces:
+    """The prepared training pictures with their landmarks, boxes and labels."""
+
+    def __init__(self, work: Path) -> None:
+        arrays = np.load(work / "faces.npz")
+        self.landmarks, self.boxes = (
+            arrays["landmarks"].astype(np.float64),
+            arrays["boxes"].astype(np.float64),
+        )
+        self.pictures = np.load(work / "pictures.npy", mmap_mode="r")[: len(self.boxes)]
+        low, high = arrays["age_min"].copy(), arrays["age_max"] + 1
+        low[low == 0] = -OPEN_END_YEARS
+        high[high > 100] = OPEN_END_YEARS
+        self.low, self.high = torch.from_numpy(low), torch.from_numpy(high)
+        self.female = torch.from_numpy(arrays["female"].astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def plain_crop(self, index: int) -> np.ndarray:
+        """Return the crop as the app would make it."""
+        face = Face(Box(*self.boxes[index]), 1.0, tuple(map(tuple, self.landmarks[index])))
+        return align(self.pictures[index], face, SIDE_PX)
+
+
+class TrainingCrops(Dataset[tuple[int, np.ndarray]]):
+    """(index, crop made worse at random) of the faces to train on, another one in each pass."""
+
+    def __init__(self, faces: Faces, size_px: int, number: int) -> None:
+        self.faces = faces
+        self.size_px = size_px
+        self.number = number
+
+    def __len__(self) -> int:
+        return len(self.faces) - HELD_OUT
+
+    def __getitem__(self, index: int) -> tuple[int, np.ndarray]:
+        faces, rng = self.faces, np.random.default_rng((self.number, index))
+        picture, landmarks, box = faces.pictures[index], faces.landmarks[index], faces.boxes[index]
+        return index, training_crop(picture, landmarks, box, self.size_px, rng)
+
+
+def to_net(crops: Tensor) -> Tensor:
+    """(n, side, side, 3) bytes → (n, 3, side, side) floats, channels last in memory."""
+    return crops.permute(0, 3, 1, 2).float()
+
+
+def rate(step: int, steps_a_pass: int, passes: int, decay: float) -> float:
+    """Return the part of the full learning rate that a step gets: up, level, down."""
+    total = steps_a_pass * passes
+    return min(1.0, (step + 1) / steps_a_pass, (total - step) / (total * decay))
+
+
+@torch.no_grad()
+def held_out(net: FaceNet, faces: Faces) -> str:
+    """Return how the net does on the held-out faces, with their mirror images averaged in."""
+    net.eval()
+    indices = np.arange(len(faces) - HELD_OUT, len(faces))
+    outputs = []
+    for chunk in np.array_split(indices, 20):
+        crops = to_net(torch.from_numpy(np.stack([faces.plain_crop(i) for i in chunk])))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            outputs.append((net(crops), net(crops.flip(3))))
+    a, b = (torch.cat(part).float() for part in zip(*outputs, strict=True))
+    loss = torch.log(
+        (-age_loss(a, *ages(faces, indices))).exp() / 2 + (-age_loss(b, *ages(faces, indices))).exp() / 2
+    )
+    edges = torch.tensor([0, 3, 10, 20, 30, 40, 50, 60, 70, 100])
+    cumulative = F.pad(((years_pmf(a) + years_pmf(b)) / 2).cumsum(1), (1, 0))
+    guess = (cumulative[:, edges[1:]] - cumulative[:, edges[:-1]]).argmax(1)
+    truth = torch.bucketize(faces.high[indices].clamp(max=100), edges[1:])
+    gender = ((a[:, -1] + b[:, -1] > 0).float() == faces.female[indices]).float().mean()
+    near = (guess - truth).abs()
+    return (
+        f"held out: gender {gender:.4f} group {(near == 0).float().mean():.4f} "
+        f"±1 {(near <= 1).float().mean():.4f} nll {-loss.mean():.4f}"
+    )
+
+
+def ages(faces: Faces, indices: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
+    return faces.low[indices], faces.high[indices]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--passes", type=int, default=32)
+    parser.add_argument("--decay", type=float, default=0.3)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    torch.manual_seed(1)
+    faces = Faces(options.work)
+    net = FaceNet().to(memory_format=torch.channels_last)
+    average = copy.deepcopy(net).eval()
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}],
+        lr=LEARNING_RATE,
+    )
+    first = 0
+    checkpoint = options.work / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint)
+        net.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        first = state["passes"]
+    steps_a_pass = (len(faces) - HELD_OUT) // BATCH
+    for number in range(first, options.passes):
+        start, losses = time.time(), []
+        size_px = EARLY_SIDE_PX if number < options.passes // 2 else SIDE_PX
+        net.train()
+        torch.manual_seed(number)
+        loader = DataLoader(
+            TrainingCrops(faces, size_px, number), BATCH, shuffle=True, num_workers=1, drop_last=True
+        )
+        for index, (chosen, crops) in enumerate(loader):
+            step = number * steps_a_pass + index
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * rate(step, steps_a_pass, options.passes, options.decay)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                outputs = net(to_net(crops))
+            outputs = outputs.float()
+            target = faces.female[chosen] * (1 - 2 * SMOOTHING) + SMOOTHING
+            gender = F.binary_cross_entropy_with_logits(outputs[:, -1], target)
+            age = age_loss(outputs, *ages(faces, chosen)).mean()
+            optimizer.zero_grad()
+            (age + GENDER_WEIGHT * gender).backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimizer.step()
+            keep = min(AVERAGING, (step + 1) / (step + 10))
+            with torch.no_grad():
+                for mean, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+                    if mean.dtype.is_floating_point:
+                        mean.lerp_(new, 1 - keep)
+            losses.append((age.item(), gender.item()))
+        state = {"net": net.state_dict(), "average": average.state_dict(), "passes": number + 1}
+        torch.save({**state, "optimizer": optimizer.state_dict()}, checkpoint.with_suffix(".part"))
+        checkpoint.with_suffix(".part").replace(checkpoint)
+        age_mean, gender_mean = np.mean(losses, axis=0)
+        print(
+            f"pass {number + 1}/{options.passes} {size_px} px {time.time() - start:.0f} s "
+            f"age {age_mean:.4f} gender {gender_mean:.4f} | {held_out(average, faces)}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
