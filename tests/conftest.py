@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["browsing"]
+
 # The one place that names the folder of optional data (see CONTRIBUTING.md).
 SHARED = Path(os.environ.get("AGEGENDER_SHARED") or Path(__file__).parents[2] / "shared")
 

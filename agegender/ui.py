@@ -1,0 +1,120 @@
+"""What the pages share: the one cached analyzer, the sidebar with its settings, cards of faces."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from agegender import models
+from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender.errors import ModelError
+from agegender.models import ModelSpec
+
+RETRY_AFTER_S = 600.0
+"""How long `auto` stays content with its second choice."""
+
+BUNDLED = ("auto", "apparent")
+"""The detector and the estimator that work without a network."""
+
+AUTO = "Best available"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a visitor chose in the sidebar, in names that `build_analyzer` knows."""
+
+    detector: str = "auto"
+    estimator: str = "apparent"
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    analyzer: Analyzer
+    at_s: float
+
+    def still_good(self) -> bool:
+        """Return whether it is what was asked for, or too young to ask for that again."""
+        return not self.analyzer.notes or time.monotonic() - self.at_s < RETRY_AFTER_S
+
+
+@st.cache_resource(show_spinner="Loading the models …", max_entries=8, validate=_Built.still_good)
+def _built(detector: str, estimator: str) -> _Built:
+    return _Built(build_analyzer(detector, estimator), time.monotonic())
+
+
+def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
+    """Return the analyzer of models by name, which all visitors and pages share.
+
+    Models that are not here are fetched under a progress bar. Where that fails, the page says why and goes
+    on with the models that need no network; the next run tries again. Stops the page where nothing works.
+    """
+    try:
+        for name in (detector, estimator):
+            _fetch(name)
+        found = _built(detector, estimator).analyzer
+    except ModelError as error:
+        if (detector, estimator) == BUNDLED:
+            st.error(escape(str(error)), icon=":material/error:")
+            st.stop()
+        st.warning(f"{escape(str(error))} Until then the bundled models are used.", icon=":material/warning:")
+        return analyzer(*BUNDLED)
+    for note in found.notes:
+        st.info(escape(note), icon=":material/info:")
+    return found
+
+
+def _fetch(name: str) -> None:
+    """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
+    spec = models.load_manifest()["yunet" if name == "auto" else name]
+    if models.status(spec) != "missing":
+        return
+    place = st.empty()
+
+    def show(file_name: str, bytes_done: int, bytes_total: int) -> None:
+        text = f"Fetching {escape(file_name)}: {bytes_done / 1e6:.1f} of {bytes_total / 1e6:.1f} MB"
+        place.progress(min(1.0, bytes_done / bytes_total), text)
+
+    try:
+        models.fetch(spec, show)
+    except ModelError:
+        if name != "auto":
+            raise
+    finally:
+        place.empty()
+
+
+def sidebar() -> Settings:
+    """Draw the settings, the same on every page and kept from page to page, and return them."""
+    specs = models.load_manifest()
+    with st.sidebar:
+        st.subheader("Models")
+        detector = _choose("Finding faces", "detector", DETECTORS, specs)
+        estimator = _choose("Estimating age and gender", "estimator", ESTIMATORS, specs)
+    return Settings(detector, estimator)
+
+
+def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, ModelSpec]) -> str:
+    name = st.selectbox(
+        label,
+        names,
+        format_func=lambda name: AUTO if name == "auto" else specs[name].title,
+        key=key,
+        persist_state="session",
+    )
+    st.caption("YuNet, or a Haar cascade where YuNet cannot be had" if name == "auto" else facts(specs[name]))
+    return str(name)
+
+
+def facts(spec: ModelSpec) -> str:
+    """Return a model's size, where it is and its licence, as Markdown."""
+    where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
+    size = f"{spec.bytes / 1e6:.1f} MB" if spec.bytes else "part of OpenCV"
+    return f"{size} · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
+
+
+def escape(text: str) -> str:
+    """Return text so that Streamlit's Markdown shows it as it is, on one line."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

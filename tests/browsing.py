@@ -1,0 +1,111 @@
+"""The app as a person meets it: served by Streamlit, opened in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[1]
+START_S = 60
+QUIET = (
+    "--no-sandbox",  # Chromium's own needs rights that a container seldom gives
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """Give a Chromium started with further arguments, or skip the test where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serve(log: Path, **environment: str) -> Iterator[str]:
+    """Give the address of the app, served until the end; what it prints goes to `log`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    command += ["--server.fileWatcherType", "none"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            wait_until_healthy(process, f"http://127.0.0.1:{port}/_stcore/health", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
+    """Return once the server answers; fail with what it printed if it ends, or takes too long."""
+    for _ in range(START_S * 5):
+        try:
+            with urlopen(health, timeout=5):
+                return
+        except (URLError, OSError):
+            pass
+        try:
+            process.wait(0.2)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    pytest.fail(f"the app did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the app, one server for all tests, with the tests' cache of models."""
+    if shutil.which("chromium") is None:
+        pytest.skip("there is no chromium on this machine")
+    with serve(tmp_path_factory.mktemp("app") / "log.txt") as url:
+        yield url
+
+
+# No longer than a module: while it is open, playwright keeps an event loop running in this thread.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh, private window."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(30_000)
+        yield context.new_page()
