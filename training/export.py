@@ -2,9 +2,9 @@
 
     python -m training.export WORK models/apparent.onnx
 
-Takes `checkpoint.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. In the file are
-also the scaling of the pixels, the average with the mirror image and the calibration; weights are kept
-as 16-bit floats and computed with in 32.
+Takes `checkpoint.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. In the file
+are also the scaling of the pixels, the average with the mirror image and the calibration; weights are
+kept as 16-bit floats and computed with in 32.
 """
 
 from __future__ import annotations
