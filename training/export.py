@@ -37,7 +37,8 @@ class Exported(nn.Module):
         """Return the net's outputs for faces and for their mirror images."""
         x = to_net(faces)
         outputs = self.net(torch.cat([x, x.flip(3)]))
-        return outputs[: len(faces)], outputs[len(faces) :]
+        seen, mirrored = outputs.reshape(2, -1, outputs.shape[1])
+        return seen, mirrored
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         seen, mirrored = self.raw(faces)

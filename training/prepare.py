@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender.alignment import face_matrix
 from agegender.detectors import YuNet
 from agegender.types import Face, Image
 
@@ -65,17 +64,6 @@ def main(data: Path, detector_path: Path, work: Path) -> None:
         race=np.array([row["race"] for row in kept]),
     )
     print(f"{len(kept)} faces in {len(rows)} pictures")
-    report_box(landmarks, np.array(boxes))
-
-
-def report_box(landmarks: list[tuple[tuple[float, float], ...]], boxes: np.ndarray) -> None:
-    """Print where the detector's box lies in the aligned crop: alignment.TEMPLATE_BOX_*."""
-    spots = []
-    for points, (left, top, right, bottom) in zip(landmarks, boxes, strict=True):
-        matrix = face_matrix(Face(None, 1.0, points))  # type: ignore[arg-type]
-        middle = matrix[:, :2] @ ((left + right) / 2, (top + bottom) / 2) + matrix[:, 2]
-        spots.append((*middle, np.hypot(*matrix[:, 0]) * np.sqrt((right - left) * (bottom - top))))
-    print("box centre x, y and side in the crop, medians:", np.median(spots, axis=0).round(3))
 
 
 if __name__ == "__main__":
