@@ -1,0 +1,145 @@
+"""What many views of one face say together, and what of that is shown.
+
+The rule. A view weighs the detector's score × size × how frontal the face is, each 0 to 1, and fades with
+time. Evidence is the weighted mean of the views: of the probabilities of the ranges, of years and of
+both ends of the interval, and of the log-odds of gender. It is a mean and no product, as the frames of a
+video show the same picture over and over: a hundred of them know hardly more than one.
+
+What is shown follows the evidence for the first second. From then on a range or a gender stays until
+another one leads clearly and for some time, and figures move only when they have moved enough to matter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from agegender.types import Age, Estimate, Face, Gender
+
+FADE_S = 6.0
+"""After this long a view weighs 1/e of what it did."""
+
+ENOUGH_PX = 96.0
+"""The shorter side of a face from which on more pixels tell nothing new."""
+
+UNKNOWN_VIEW = 0.5
+"""How frontal a face counts whose detector gives no landmarks."""
+
+SETTLE_S = 1.0
+"""For how long what is shown of a new track follows the evidence freely."""
+
+LEAD, LEAD_S = 0.2, 2.0
+"""By how much another range or gender must be more probable, and for how long, to be shown instead."""
+
+STEP_YEARS, STEP_PROBABILITY = 1.0, 0.03
+"""How far the evidence must have moved for the figures that are shown to follow."""
+
+LOG_ODDS_LIMIT = 6.0  # 99.75 %: one view that is certain must not outweigh all others
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The weighted mean of views up to `at_s`: eight ranges, years, low, high, log-odds of 'Female'."""
+
+    mean: tuple[float, ...]
+    weight: float
+    at_s: float
+
+    @property
+    def age(self) -> Age:
+        """The fused age."""
+        return Age(self.mean[:8], *self.mean[8:11])
+
+    @property
+    def gender(self) -> Gender:
+        """The fused gender."""
+        return Gender(1 / (1 + math.exp(-self.mean[11])))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person is told of a track: an age and a gender that hold still.
+
+    Each is the evidence of the last moment at which it agreed with the label that is held, so that years
+    never contradict the range. `age_rival_s` and `gender_rival_s` say since when another label has led
+    clearly, or None.
+    """
+
+    age: Age
+    gender: Gender
+    age_rival_s: float | None = None
+    gender_rival_s: float | None = None
+
+
+def add_view(evidence: Evidence | None, estimate: Estimate, weight: float, time_s: float) -> Evidence:
+    """Return the evidence with one more view, which weighs `weight` (above 0) at the time `time_s`."""
+    age, gender = estimate
+    p_female = min(max(gender.p_female, 1e-6), 1 - 1e-6)
+    log_odds = min(max(math.log(p_female / (1 - p_female)), -LOG_ODDS_LIMIT), LOG_ODDS_LIMIT)
+    view = (*age.probabilities, age.years, age.low, age.high, log_odds)
+    if evidence is None:
+        return Evidence(view, weight, time_s)
+    total = weight + evidence.weight * math.exp(-max(0.0, time_s - evidence.at_s) / FADE_S)
+    share = weight / total
+    mean = tuple(old + share * (new - old) for old, new in zip(evidence.mean, view, strict=True))
+    return Evidence(mean, total, time_s)
+
+
+def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: float) -> Shown:
+    """Return what is shown from now on, given what was shown and the evidence."""
+    age, gender = evidence.age, evidence.gender
+    if shown is None or time_s - first_seen_s <= SETTLE_S:
+        return Shown(age, gender)
+    held = shown.age.probabilities.index(max(shown.age.probabilities))
+    age_lead = max(age.probabilities) - age.probabilities[held]
+    age_rival_s = _rival_since(age_lead, shown.age_rival_s, time_s)
+    gender_lead = (gender.probability if gender.label != shown.gender.label else 0.5) * 2 - 1
+    gender_rival_s = _rival_since(gender_lead, shown.gender_rival_s, time_s)
+    return Shown(
+        age if _age_moves(shown.age, age, age_rival_s, time_s) else shown.age,
+        gender if _gender_moves(shown.gender, gender, gender_rival_s, time_s) else shown.gender,
+        age_rival_s,
+        gender_rival_s,
+    )
+
+
+def view_weight(face: Face) -> float:
+    """Return how much a view of a face is worth, above 0 and up to 1."""
+    size = min(1.0, min(face.box.width, face.box.height) / ENOUGH_PX)
+    return max(1e-3, face.score * size * frontality(face))
+
+
+def frontality(face: Face) -> float:
+    """Return 1 for a face that looks into the camera, down to 0.1 for a profile.
+
+    That is where the nose lies between the eyes, along the line through them; tilting the head does no
+    harm. `UNKNOWN_VIEW` without landmarks.
+    """
+    if not face.landmarks:
+        return UNKNOWN_VIEW
+    (right_x, right_y), (left_x, left_y), (nose_x, nose_y) = face.landmarks[:3]
+    across = (left_x - right_x, left_y - right_y)
+    length = math.hypot(*across)
+    if length == 0:
+        return 0.1
+    nose = ((nose_x - right_x) * across[0] + (nose_y - right_y) * across[1]) / length**2
+    return min(1.0, max(0.1, 1 - abs(2 * nose - 1)))
+
+
+def _rival_since(lead: float, since_s: float | None, time_s: float) -> float | None:
+    if lead < LEAD:
+        return None
+    return time_s if since_s is None else since_s
+
+
+def _age_moves(shown: Age, age: Age, rival_s: float | None, time_s: float) -> bool:
+    if age.range != shown.range:
+        return rival_s is not None and time_s - rival_s >= LEAD_S
+    moved = max(abs(new - old) for new, old in zip(age.probabilities, shown.probabilities, strict=True))
+    return abs(age.years - shown.years) >= STEP_YEARS or moved >= STEP_PROBABILITY
+
+
+def _gender_moves(shown: Gender, gender: Gender, rival_s: float | None, time_s: float) -> bool:
+    if gender.label != shown.label:
+        return rival_s is not None and time_s - rival_s >= LEAD_S
+    return abs(gender.p_female - shown.p_female) >= STEP_PROBABILITY
