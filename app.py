@@ -1,0 +1,40 @@
+"""Home: what the app does, shown by doing it; the ways in; what becomes of pictures; what it cannot know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from agegender import ui
+
+SAMPLE = Path(__file__).parent / "samples" / "astronaut.png"
+
+st.set_page_config("Apparent age and gender", "🙂")
+settings = ui.sidebar()
+
+st.title("How old does a face look?")
+st.markdown("Finds every face in a picture or a webcam and estimates its **apparent** age and gender.")
+with st.container(horizontal=True):
+    st.page_link("pages/1_Photos.py", label="Analyse photos", icon=":material/photo_library:")
+
+sample = ui.preview(SAMPLE.read_bytes(), ui.analyzer(settings.detector, settings.estimator))
+ui.show_preview(sample)
+st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
+
+becomes, limits = st.columns(2)
+with becomes:
+    st.subheader("What happens to pictures")
+    st.markdown(
+        "They are sent to the server that runs this app and analysed in its memory. None is stored, shown "
+        "to anybody else or used to train anything, and when you close the page they are gone. Nobody is "
+        "recognised: no face is compared with another."
+    )
+with limits:
+    st.subheader("What it cannot know")
+    st.markdown(
+        "It guesses how old a face *looks*, not how old a person is, and often errs by five to ten years. "
+        "Its two gender labels come from the pictures it was trained on; they say nothing of who somebody "
+        "is. It errs more with small, blurred, dark or turned faces, with children's gender and with "
+        "people over 70. Decide nothing about anybody by it."
+    )
