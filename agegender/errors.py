@@ -15,3 +15,7 @@ class ModelError(AgeGenderError):
 
 class VideoError(AgeGenderError):
     """A video that cannot be read or written."""
+
+
+class DatasetError(AgeGenderError):
+    """A labelled data set that is not there, or whose labels make no sense."""

@@ -34,15 +34,24 @@ class Apparent:
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
         """Return one (age, gender) for each face of the RGB image, in order; () for no faces."""
-        estimates: list[Estimate] = []
+        return tuple(
+            (ages.from_years(pmf), Gender(female))
+            for years_pmf, p_female in self._batch_outputs(image, faces)
+            for pmf, female in zip(years_pmf, p_female.tolist(), strict=True)
+        )
+
+    def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Return how probable each year of age is for each face, (n, 100); see `ages.from_years`."""
+        batches = [years_pmf for years_pmf, _ in self._batch_outputs(image, faces)]
+        return np.concatenate(batches) if batches else np.empty((0, 100), dtype=np.float32)
+
+    def _batch_outputs(
+        self, image: Image, faces: Sequence[Face]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         for batch in _batches(faces):
             crops = np.stack([align(image, face, self._size_px) for face in batch])
             years_pmf, p_female = self._session.run(["years_pmf", "p_female"], {"faces": crops})
-            estimates += [
-                (ages.from_years(pmf), Gender(female))
-                for pmf, female in zip(years_pmf, p_female.tolist(), strict=True)
-            ]
-        return tuple(estimates)
+            yield years_pmf, p_female
 
 
 class LeviHassner:

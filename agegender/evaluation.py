@@ -1,0 +1,120 @@
+"""What the whole pipeline says of labelled pictures: detect, align, estimate."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender import images
+from agegender.analyzer import Analyzer
+from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
+from agegender.errors import AgeGenderError
+from agegender.types import Age, Face, Image, Reading
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKERS = 2
+
+PADDING_PX = {"utkface": 40}
+"""Some pictures are cut so close to the face that a detector misses it: their border is repeated so far."""
+
+FAIRFACE_STARTS = [first for first, _ in FAIRFACE_AGES]
+
+
+@runtime_checkable
+class YearsEstimator(Protocol):
+    """An estimator that knows how probable each year of age is, not only each of the eight ranges."""
+
+    def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Return (n, 100) for n faces of the RGB image."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one picture. `reading` is None where no face was found or `problem` says why not.
+
+    `group` is the place in `FAIRFACE_AGES` of the estimated age, and None for other data sets.
+    """
+
+    sample: Sample
+    reading: Reading | None = None
+    group: int | None = None
+    problem: str = ""
+
+
+def evaluate(dataset: Dataset, analyzer: Analyzer, limit: int | None = None) -> Iterator[Result]:
+    """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
+
+    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
+    """
+
+    def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
+        sample, content = item
+        try:
+            if isinstance(content, AgeGenderError):
+                raise content
+            return _judged(sample, images.decode(content), dataset.kind, analyzer)
+        except AgeGenderError as error:
+            return Result(sample, problem=str(error))
+
+    def contents() -> Iterator[tuple[Sample, bytes | AgeGenderError]]:
+        for sample in spread(dataset.samples, limit):
+            try:
+                yield sample, dataset.files.read(sample.name)
+            except AgeGenderError as error:
+                yield sample, error
+
+    return _map_in_order(judge, contents())
+
+
+def spread(samples: Sequence[T], limit: int | None) -> list[T]:
+    """Return at most `limit` of the samples, evenly spread, as neighbours are often alike."""
+    count = len(samples) if limit is None else min(limit, len(samples))
+    return [samples[i * len(samples) // count] for i in range(count)]
+
+
+def central_face(image: Image, faces: Sequence[Face]) -> Face:
+    """Return the face, of one or more, whose middle is nearest to the middle of the picture."""
+    x, y = image.shape[1] / 2, image.shape[0] / 2
+    return min(faces, key=lambda face: (face.box.center[0] - x) ** 2 + (face.box.center[1] - y) ** 2)
+
+
+def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer) -> Result:
+    if padding_px := PADDING_PX.get(kind, 0):
+        image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
+    faces = analyzer.detector.detect(image)
+    if not faces:
+        return Result(sample)
+    face = central_face(image, faces)
+    ((age, gender),) = analyzer.estimator.estimate(image, [face])
+    group = _fairface_group(analyzer.estimator, image, face, age) if kind == "fairface" else None
+    return Result(sample, Reading(face, age, gender), group)
+
+
+def _fairface_group(estimator: object, image: Image, face: Face, age: Age) -> int:
+    """Return the most probable of FairFace's groups, or where the estimator cannot say, that of the years."""
+    if isinstance(estimator, YearsEstimator):
+        (pmf,) = estimator.years_pmf(image, [face])
+        return int(np.argmax(np.add.reduceat(pmf, FAIRFACE_STARTS)))
+    return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle
+
+
+def _map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Return the function's values in the items' order, from threads that are a few items ahead at most."""
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

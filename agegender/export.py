@@ -1,0 +1,139 @@
+"""Analyses as text: JSON for programs, CSV for spreadsheets, a plain table for people.
+
+Each of the three takes pairs of a file's name and what was read from it, and gives line after line, as
+soon as it is known: many pictures take no more memory than one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+
+from agegender.types import RANGES, Analysis, Reading
+
+Named = tuple[str, Analysis]
+"""The name of a file and the analysis of the picture in it."""
+
+COLUMNS = (
+    *("file", "width_px", "height_px", "face", "left", "top", "right", "bottom", "score"),
+    *("age_range", "age_years", "age_low", "age_high", *(f"age_{name}" for name in RANGES)),
+    *("gender", "gender_probability", "warnings"),
+)
+"""What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
+to right; `age_0–2` and its like are the probabilities of the eight ranges."""
+
+# Spreadsheets run text that begins with one of these, in full width too, or after white space.
+FORMULA_STARTS = "=+-@＝＋－＠"
+
+
+def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
+    """Return one JSON object a picture, each on a line of its own (JSON Lines)."""
+    for file, analysis in analyses:
+        yield json.dumps(to_object(file, analysis), ensure_ascii=False)
+
+
+def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
+    """Return the header and one row a face; a picture without faces has no row.
+
+    Spreadsheets read a file's name as text, whatever it begins with: a ' stands before what they would run.
+    A row is more than one line where a name is.
+    """
+    yield _csv_row(COLUMNS)
+    for file, analysis in analyses:
+        yield from map(_csv_row, rows(file, analysis))
+
+
+def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
+    """Return a table of one line a face, and one for each picture without any."""
+    yield "face  gender       age     years  80 % in  score  file"
+    for file, analysis in analyses:
+        for number, reading in enumerate(analysis.readings, 1):
+            yield _table_row(number, reading, file)
+        if not analysis.readings:
+            yield f"   –  {'no face found':<37}  {printable(file)}"
+
+
+def to_object(file: str, analysis: Analysis) -> dict[str, object]:
+    """Return one picture's analysis as JSON's dictionaries, lists, texts and rounded numbers."""
+    return {
+        "file": file,
+        "width_px": analysis.width_px,
+        "height_px": analysis.height_px,
+        "faces": [_face_object(reading) for reading in analysis.readings],
+    }
+
+
+def rows(file: str, analysis: Analysis) -> list[tuple[str | int | float, ...]]:
+    """Return one tuple a face, of texts and rounded numbers in the order of `COLUMNS`."""
+    return [
+        (
+            file,
+            analysis.width_px,
+            analysis.height_px,
+            number,
+            *_box(reading).values(),
+            round(reading.face.score, 4),
+            reading.age.range,
+            *_years(reading).values(),
+            *_probabilities(reading).values(),
+            reading.gender.label,
+            round(reading.gender.probability, 4),
+            "; ".join(reading.warnings),
+        )
+        for number, reading in enumerate(analysis.readings, 1)
+    ]
+
+
+def printable(text: str) -> str:
+    """Return the text on one line, and with nothing in it that a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _face_object(reading: Reading) -> dict[str, object]:
+    age = {"range": reading.age.range, **_years(reading), "probabilities": _probabilities(reading)}
+    gender = {"label": reading.gender.label, "probability": round(reading.gender.probability, 4)}
+    return {
+        "box": _box(reading),
+        "score": round(reading.face.score, 4),
+        "age": age,
+        "gender": gender,
+        "warnings": list(reading.warnings),
+    }
+
+
+def _box(reading: Reading) -> dict[str, float]:
+    box = reading.face.box
+    return {side: round(getattr(box, side), 1) for side in ("left", "top", "right", "bottom")}
+
+
+def _years(reading: Reading) -> dict[str, float]:
+    return {key: round(getattr(reading.age, key), 1) for key in ("years", "low", "high")}
+
+
+def _probabilities(reading: Reading) -> dict[str, float]:
+    return {name: round(p, 4) for name, p in zip(RANGES, reading.age.probabilities, strict=True)}
+
+
+def _csv_row(values: Iterable[object]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)  # ends lines with \r\n, and so puts both into quotes where a name has them
+    writer.writerow([_harmless(value) if isinstance(value, str) else value for value in values])
+    return buffer.getvalue().removesuffix("\r\n")
+
+
+def _harmless(text: str) -> str:
+    starts_formula = text.lstrip()[:1] in tuple(FORMULA_STARTS)
+    return f"'{text}" if starts_formula else text
+
+
+def _table_row(number: int, reading: Reading, file: str) -> str:
+    age, gender = reading.age, reading.gender
+    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
+    interval = f"{age.low:.0f}–{age.high:.0f}"
+    warnings = f"  ({', '.join(reading.warnings)})" if reading.warnings else ""
+    return (
+        f"{number:>4}  {sure:<11}  {age.range:<6}  {age.years:>5.0f}  {interval:<7}"
+        f"  {reading.face.score:>5.2f}  {printable(file)}{warnings}"
+    )
