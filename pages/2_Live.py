@@ -1,0 +1,170 @@
+"""Live: the camera over WebRTC, with everybody in view framed, and a table of who is there."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+
+import streamlit as st
+from streamlit_webrtc import webrtc_streamer
+
+from agegender import roster, ui
+from agegender.drawing import Part
+from agegender.ice import ice_servers
+from agegender.images import encode_jpeg
+from agegender.streaming import Settings, VideoProcessor
+
+CAMERAS = {"Front": "user", "Back": "environment"}
+LABELS: dict[str, Part] = {
+    "Gender": "gender",
+    "Certainty": "probability",
+    "Age range": "age",
+    "Years": "years",
+}
+
+CONNECT_S = 15.0
+"""How long a connection may take before the page says what may be wrong."""
+
+SWITCH_S = 5.0
+"""How long the other camera may take to start by itself when the choice changes while playing."""
+
+NO_CONNECTION = (
+    "**No video has come through.** Your browser and this server cannot reach each other: many networks of "
+    "companies, schools and mobile providers let no video calls through, and a server in a data centre "
+    "often needs a relay (TURN), which its owner has to set up. Another network may help, Wi-Fi instead of "
+    "mobile data or the other way round. A single snapshot works everywhere."
+)
+PRIVACY = (
+    "Frames are sent to the server that runs this app and analysed in its memory. Nothing of the video is "
+    "stored; a picture you take is kept for you until you close the page."
+)
+# The component remembers the camera used last, whichever was chosen here, and would insist on it.
+FORGET_CAMERA = "<script>localStorage.removeItem('streamlit-webrtc:device-ids') // {}\n</script>"
+
+state = st.session_state
+
+
+def camera_switched() -> None:
+    """Have the other camera start by itself, if one is running."""
+    if state.get("live_active"):
+        state.live_switched_s = time.monotonic()
+
+
+def choose() -> tuple[str, Settings]:
+    """Draw the choices; return the camera, and how frames are looked at and drawn from now on."""
+    chosen = ui.sidebar()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        camera = st.segmented_control(
+            "Camera", CAMERAS, default="Front", required=True, key="live-camera", on_change=camera_switched
+        )
+        mirror = st.toggle("Mirror", value=camera == "Front", key=f"live-mirror-{camera}")
+    with st.container():  # what comes and goes in here must not move the video
+        analyzer = ui.analyzer(chosen.detector, chosen.estimator)
+    least = float(getattr(analyzer.detector, "score", 0.5))
+    with st.sidebar:
+        names = st.pills("Labels tell", LABELS, selection_mode="multi", default=list(LABELS)[:3])
+        threshold = st.slider(
+            "Least confidence in a face", least, 0.95, least, 0.05, "percent", key=f"live-least-{least}"
+        )
+        blur = st.toggle("Hide faces", key="live-blur")
+    return str(camera), Settings(analyzer, threshold, tuple(LABELS[name] for name in names), blur, mirror)
+
+
+def stream(camera: str, processor: VideoProcessor) -> bool:
+    """Draw the video with its START and STOP; return whether it plays or is about to."""
+    if not state.get("live_active"):
+        state.live_ice = ice_servers(os.environ)  # credentials expire, so they are made anew
+    switching = time.monotonic() - state.get("live_switched_s", -SWITCH_S) < SWITCH_S
+    st.html(FORGET_CAMERA.format(camera), unsafe_allow_javascript=True)
+    context = webrtc_streamer(
+        key=f"live-{camera}",
+        video_frame_callback=processor.recv,
+        queued_video_frames_callback=processor.recv_queued,  # comes first, and knows what was dropped
+        on_video_ended=processor.on_ended,
+        async_processing=True,
+        media_stream_constraints={
+            "video": {"width": {"ideal": 640}, "height": {"ideal": 480}, "facingMode": CAMERAS[camera]},
+            "audio": False,
+        },
+        rtc_configuration={"iceServers": list(state.live_ice.servers)},
+        video_html_attrs={"autoPlay": True, "playsInline": True, "muted": True, "style": {"width": "100%"}},
+        desired_playing_state=True if switching else None,
+    )
+    started = bool(context.state.playing or context.state.signalling)
+    if started:
+        state.pop("live_switched_s", None)
+    active = started or switching
+    state.live_active = active
+    return active
+
+
+def waited_s(active: bool, arrived: bool) -> float:
+    """Return for how long a connection has been tried in vain; the last attempt counts until the next."""
+    if not active:
+        state.live_asked_s = None
+    elif arrived or state.get("live_asked_s") is None:
+        state.live_asked_s, state.live_waited_s = time.monotonic(), 0.0
+    else:
+        state.live_waited_s = time.monotonic() - state.live_asked_s
+    return float(state.get("live_waited_s", 0.0))
+
+
+def show_live(active: bool, processor: VideoProcessor) -> None:
+    """Show who is in view and how the video runs, or what becomes of the connection."""
+    latest = processor.latest if active else None
+    waited = waited_s(active, latest is not None)
+    if waited >= CONNECT_S:
+        show_no_connection()
+    elif active and latest is None:
+        st.caption("Connecting …")
+        if "live_switched_s" in state and waited >= SWITCH_S:
+            st.rerun()
+    if latest is None:
+        return
+    if latest.error:
+        st.error(f"The picture could not be analysed: {ui.escape(latest.error)}", icon=":material/error:")
+    elif latest.tracks:
+        st.html(roster.table(latest, processor.settings.blur))
+    else:
+        st.caption("Nobody in view. A face is found when it is upright, lit and not very small.")
+    figures = latest.figures
+    st.caption(
+        f"{figures.frames_per_s:.0f} frames a second · {figures.analysed_per_s:.0f} analysed, "
+        f"{figures.frame_ms:.0f} ms each · {figures.dropped} left out so far"
+    )
+
+
+def show_no_connection() -> None:
+    """Say why no video may have come through, and what works all the same."""
+    st.warning(NO_CONNECTION, icon=":material/videocam_off:")
+    if state.live_ice.note:
+        st.caption(ui.escape(state.live_ice.note))
+    st.page_link("pages/1_Photos.py", label="Take a snapshot instead", icon=":material/photo_camera:")
+
+
+def take_picture(active: bool, processor: VideoProcessor) -> None:
+    """Offer to keep the newest frame as it is shown, and the one that was kept for download."""
+    latest = processor.latest
+    if st.button("Take a picture", icon=":material/photo_camera:", disabled=not active) and latest:
+        state.live_picture = encode_jpeg(latest.picture), f"live-{datetime.now():%Y%m%d-%H%M%S}.jpg"
+    if "live_picture" in state:
+        data, name = state.live_picture
+        st.image(data, alt="The picture that you took", width=320)
+        st.download_button(
+            "Download", data, name, "image/jpeg", on_click="ignore", icon=":material/download:"
+        )
+
+
+st.set_page_config("Live", "🙂")
+st.title("Live")
+st.markdown("Press **START** and allow the camera: faces are framed, and age and gender settle in a second.")
+camera, settings = choose()
+if f"live-processor-{camera}" not in state:
+    state[f"live-processor-{camera}"] = VideoProcessor(settings)
+processor: VideoProcessor = state[f"live-processor-{camera}"]
+processor.settings = settings
+active = stream(camera, processor)
+st.fragment(show_live, run_every=0.5 if active else None)(active, processor)
+take_picture(active, processor)
+st.caption(PRIVACY)
