@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import ui
+from agegender import cards, ui
 
 SAMPLE = Path(__file__).parent / "samples" / "astronaut.png"
 
@@ -16,10 +16,11 @@ settings = ui.sidebar()
 st.title("How old does a face look?")
 st.markdown("Finds every face in a picture or a webcam and estimates its **apparent** age and gender.")
 with st.container(horizontal=True):
-    st.page_link("pages/1_Photos.py", label="Analyse photos", icon=":material/photo_library:")
+    for path, label, icon in ui.PAGES[1:]:
+        st.page_link(path, label=label, icon=icon)
 
 sample = ui.preview(SAMPLE.read_bytes(), ui.analyzer(settings.detector, settings.estimator))
-ui.show_preview(sample)
+cards.show_preview(sample)
 st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
 
 becomes, limits = st.columns(2)

@@ -1,4 +1,4 @@
-"""What the pages share: the one cached analyzer, the sidebar with its settings, cards of faces."""
+"""What the pages share: the one cached analyzer, the sidebar with its settings, previews of pictures."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from agegender import images, models
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
-from agegender.drawing import label_parts
 from agegender.errors import ModelError
 from agegender.models import ModelSpec
-from agegender.previews import Preview, annotated_preview, make_preview
-from agegender.types import RANGES, Age, Reading
+from agegender.previews import Preview, make_preview
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,18 +28,12 @@ AUTO = "Best available"
 MAX_PICTURES = 20
 """How many pictures are analysed, and kept for a session, at once."""
 
-WIDE = 1.15
-"""How much wider than high a picture is that takes the whole width of the page."""
-
-TALLEST_PX = 640
-CARD_PX = 344
-
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Photos.py", "Photos", ":material/photo_library:"),
     ("pages/2_Live.py", "Live", ":material/videocam:"),
 )
-"""The pages, as the sidebar lists them; those whose file is not there are left out."""
+"""The pages, as the sidebar lists them: file, name, icon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +67,7 @@ def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     """
     try:
         for name in (detector, estimator):
-            _fetch(name)
+            fetch_model(name)
         found = _built(detector, estimator).analyzer
     except ModelError as error:
         if (detector, estimator) == BUNDLED:
@@ -90,7 +80,7 @@ def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     return found
 
 
-def _fetch(name: str) -> None:
+def fetch_model(name: str) -> None:
     """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
     spec = models.load_manifest()["yunet" if name == "auto" else name]
     if models.status(spec) != "missing":
@@ -115,8 +105,7 @@ def sidebar() -> Settings:
     specs = models.load_manifest()
     with st.sidebar:
         for path, label, icon in PAGES:
-            if (ROOT / path).exists():
-                st.page_link(path, label=label, icon=icon, width="stretch")
+            st.page_link(path, label=label, icon=icon, width="stretch")
         st.space("small")
         detector = _choose("Finding faces", "detector", DETECTORS, specs)
         estimator = _choose("Estimating age and gender", "estimator", ESTIMATORS, specs)
@@ -124,15 +113,24 @@ def sidebar() -> Settings:
 
 
 def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, ModelSpec]) -> str:
+    # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
+    # the first run of another page still gets the default.)
+    widget = f"choose-{key}"
+    st.session_state[widget] = st.session_state.setdefault(key, names[0])
     name = st.selectbox(
         label,
         names,
         format_func=lambda name: AUTO if name == "auto" else specs[name].title,
-        key=key,
-        persist_state="session",
+        key=widget,
+        on_change=_remember,
+        args=(key, widget),
     )
     st.caption("YuNet, or a Haar cascade where YuNet cannot be had" if name == "auto" else facts(specs[name]))
     return str(name)
+
+
+def _remember(key: str, widget: str) -> None:
+    st.session_state[key] = st.session_state[widget]
 
 
 def facts(spec: ModelSpec) -> str:
@@ -160,64 +158,3 @@ def preview(data: bytes, analyzer: Analyzer) -> Preview:
     """
     image = images.decode(data)
     return make_preview(image, analyzer(image))
-
-
-def show_preview(shown: Preview) -> None:
-    """Show a picture with its faces framed and a card for each, numbered as in the picture.
-
-    A wide picture has its cards below it, side by side where there is room; another one beside it.
-    """
-    analysis = shown.analysis
-    is_wide = analysis.width_px > WIDE * analysis.height_px
-    picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
-    count = count_of(len(analysis.readings), "face")
-    width_px = round(TALLEST_PX * analysis.width_px / analysis.height_px)
-    picture.image(annotated_preview(shown), width=max(80, width_px), alt=f"The picture, {count} framed")
-    with cards:
-        for number, (reading, crop) in enumerate(zip(analysis.readings, shown.crops, strict=True), 1):
-            show_card(reading, crop, f"Face {number}" if len(shown.crops) > 1 else "")
-
-
-def show_card(reading: Reading, crop: bytes, name: str = "") -> None:
-    """Show what was read of a face: its crop (a JPEG file), age, gender and the chart of the ranges."""
-    age = reading.age
-    with st.container(border=True, width=CARD_PX):
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-            st.image(crop, width=88, alt=f"{name or 'The face'}, cut out")
-            with st.container(gap=None):
-                if name:
-                    st.caption(name)
-                st.markdown(f"**{label_parts(reading, ('gender', 'probability'), '')[0]}**")
-                st.markdown(f"**{age.range} years**")
-                st.caption(f"around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}")
-        if reading.warnings:
-            st.caption(f":material/warning: Less certain: {escape(', '.join(reading.warnings))}")
-        show_ranges(age)
-
-
-def show_ranges(age: Age) -> None:
-    """Show how probable each of the eight ranges is, the most probable one standing out."""
-    table = pd.DataFrame({"range": RANGES, "probability": age.probabilities})
-    table["percent"] = [f"{100 * p:.0f} %" for p in age.probabilities]
-    base = alt.Chart(table, height=88).encode(
-        x=alt.X(
-            "range", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFontSize=10)
-        ),
-        y=alt.Y("probability", axis=None, scale=alt.Scale(domain=[0, 1.15 * max(age.probabilities)])),
-        tooltip=[alt.Tooltip("range", title="years"), alt.Tooltip("percent", title="probability")],
-    )
-    bars = base.mark_bar(cornerRadiusEnd=2).encode(
-        opacity=alt.condition(alt.datum.range == age.range, alt.value(1), alt.value(0.4))
-    )
-    text = base.mark_text(dy=-6, fontSize=10, color="#7A8394").encode(text="percent")
-    listed = ", ".join(f"{name}: {share}" for name, share in zip(RANGES, table["percent"], strict=True))
-    st.altair_chart(
-        (bars + text).properties(padding={"left": 0, "right": 0, "top": 4, "bottom": 0}),
-        width="stretch",
-        alt=f"How probable each range of years is. {listed}",
-    )
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return 'no faces', '1 face' or '2 faces'."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import ui
+from agegender import cards, ui
 from agegender.analyzer import Analyzer
 from agegender.errors import ImageError
 from agegender.previews import annotated_original
@@ -52,7 +52,7 @@ def show(number: int, name: str, data: bytes, analyzer: Analyzer) -> int:
     except ImageError as error:
         st.error(ui.escape(str(error)), icon=":material/broken_image:")
         return 0
-    ui.show_preview(shown)
+    cards.show_preview(shown)
     if not shown.analysis.readings:
         st.info(NO_FACE, icon=":material/search_off:")
         return 0
@@ -87,7 +87,7 @@ for number, (name, data) in enumerate(pictures):
     status.progress(number / len(pictures), f"Analysing picture {position}: {ui.escape(name)}")
     with st.container(border=len(pictures) > 1):
         faces += show(number, name, data, analyzer)
-status.markdown(f"**{ui.count_of(faces, 'face')}** in {ui.count_of(len(pictures), 'picture')}")
+status.markdown(f"**{cards.count_of(faces, 'face')}** in {cards.count_of(len(pictures), 'picture')}")
 st.caption(
     "In bold the most probable of eight ranges; below it the expected age, "
     "and the years between which it lies in 8 of 10 cases."

@@ -1,0 +1,79 @@
+"""An analysed picture on a page: its faces framed, and a card for each of them."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from agegender.drawing import label_parts
+from agegender.previews import Preview, annotated_preview
+from agegender.types import RANGES, Age, Reading
+from agegender.ui import escape
+
+WIDE = 1.15
+"""How much wider than high a picture is that takes the whole width of the page."""
+
+TALLEST_PX = 640
+CARD_PX = 344
+
+
+def show_preview(shown: Preview) -> None:
+    """Show a picture with its faces framed and a card for each, numbered as in the picture.
+
+    A wide picture has its cards below it, side by side where there is room; another one beside it.
+    """
+    analysis = shown.analysis
+    is_wide = analysis.width_px > WIDE * analysis.height_px
+    picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
+    count = count_of(len(analysis.readings), "face")
+    width_px = round(TALLEST_PX * analysis.width_px / analysis.height_px)
+    picture.image(annotated_preview(shown), width=max(80, width_px), alt=f"The picture, {count} framed")
+    with cards:
+        for number, (reading, crop) in enumerate(zip(analysis.readings, shown.crops, strict=True), 1):
+            show_card(reading, crop, f"Face {number}" if len(shown.crops) > 1 else "")
+
+
+def show_card(reading: Reading, crop: bytes, name: str = "") -> None:
+    """Show what was read of a face: its crop (a JPEG file), age, gender and the chart of the ranges."""
+    age = reading.age
+    with st.container(border=True, width=CARD_PX):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            st.image(crop, width=88, alt=f"{name or 'The face'}, cut out")
+            with st.container(gap=None):
+                if name:
+                    st.caption(name)
+                st.markdown(f"**{label_parts(reading, ('gender', 'probability'), '')[0]}**")
+                st.markdown(f"**{age.range} years**")
+                st.caption(f"around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}")
+        if reading.warnings:
+            st.caption(f":material/warning: Less certain: {escape(', '.join(reading.warnings))}")
+        show_ranges(age)
+
+
+def show_ranges(age: Age) -> None:
+    """Show how probable each of the eight ranges is, the most probable one standing out."""
+    table = pd.DataFrame({"range": RANGES, "probability": age.probabilities})
+    table["percent"] = [f"{100 * p:.0f} %" for p in age.probabilities]
+    base = alt.Chart(table, height=88).encode(
+        x=alt.X(
+            "range", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFontSize=10)
+        ),
+        y=alt.Y("probability", axis=None, scale=alt.Scale(domain=[0, 1.15 * max(age.probabilities)])),
+        tooltip=[alt.Tooltip("range", title="years"), alt.Tooltip("percent", title="probability")],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=2).encode(
+        opacity=alt.condition(alt.datum.range == age.range, alt.value(1), alt.value(0.4))
+    )
+    text = base.mark_text(dy=-6, fontSize=10, color="#7A8394").encode(text="percent")
+    listed = ", ".join(f"{name}: {share}" for name, share in zip(RANGES, table["percent"], strict=True))
+    st.altair_chart(
+        (bars + text).properties(padding={"left": 0, "right": 0, "top": 4, "bottom": 0}),
+        width="stretch",
+        alt=f"How probable each range of years is. {listed}",
+    )
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return 'no faces', '1 face' or '2 faces'."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,117 @@
+"""The app as a person meets it: opened, given a real photograph, and looked at."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import PIL.Image
+import pytest
+
+from agegender.analyzer import build_analyzer
+from agegender.images import decode
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "samples"
+UPLOAD = '[data-testid="stFileUploader"] input'
+
+
+def open_photos(page: Page, app_url: str) -> None:
+    page.goto(f"{app_url}/Photos")
+    page.wait_for_selector(UPLOAD, state="attached")
+
+
+def cards(page: Page) -> Locator:
+    """Return the crops of the faces, one a card."""
+    return page.get_by_role("img", name="cut out")
+
+
+def is_loaded(picture: Locator) -> bool:
+    picture.wait_for()
+    return bool(picture.evaluate("async image => { await image.decode(); return image.naturalWidth > 0 }"))
+
+
+def test_home_shows_a_sample_analysed_and_leads_to_photos(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    assert is_loaded(page.get_by_role("img", name="The picture, 1 face framed"))
+    assert is_loaded(cards(page))
+    page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").wait_for()
+    page.get_by_test_id("stMain").get_by_role("link", name="Photos").click()
+    page.get_by_role("heading", name="Photos").wait_for()
+
+
+@pytest.fixture(params=["a sample", "a group"])
+def photo(request: pytest.FixtureRequest) -> Path:
+    if request.param == "a sample":
+        return SAMPLES / "grace_hopper.jpg"
+    folder: Path = request.getfixturevalue("photos")
+    return folder / "group-1.jpg"
+
+
+def test_a_photograph_shows_each_of_its_faces_and_can_be_saved(page: Page, app_url: str, photo: Path) -> None:
+    image = decode(photo)
+    faces = len(build_analyzer()(image).readings)
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, photo)
+    page.get_by_text("in 1 picture").wait_for()
+    page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").last.wait_for()
+    assert faces == {"grace_hopper": 1, "group-1": 15}[photo.stem]
+    assert cards(page).count() == faces
+    assert all(is_loaded(card) for card in cards(page).all())
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download with frames").click()
+    assert download.value.suggested_filename == f"{photo.stem}-faces.jpg"
+    with PIL.Image.open(download.value.path()) as saved:
+        assert saved.size == image.shape[1::-1]
+        assert dict(saved.getexif()) == {}
+
+
+def test_names_are_text_and_broken_files_stop_nothing(page: Page, app_url: str) -> None:
+    hostile = "<img src=x onerror='window.hacked=1'> **b** :red[r].png"
+    file = BytesIO()
+    PIL.Image.new("RGB", (64, 64), "white").save(file, "PNG")
+    open_photos(page, app_url)
+    page.set_input_files(
+        UPLOAD,
+        [
+            {"name": hostile, "mimeType": "image/png", "buffer": file.getvalue()},
+            {"name": f"broken {hostile}", "mimeType": "image/png", "buffer": b"no picture"},
+            {"name": "good.png", "mimeType": "image/png", "buffer": (SAMPLES / "astronaut.png").read_bytes()},
+        ],
+    )
+    page.get_by_text("1 face in 3 pictures").wait_for()
+    main = page.get_by_test_id("stMain")
+    assert main.get_by_test_id("stText").all_inner_texts() == [hostile, f"broken {hostile}", "good.png"]
+    assert main.get_by_text("This is not a picture").count() == 1
+    assert main.get_by_text("No face was found").count() == 1
+    assert cards(page).count() == 1
+    assert page.locator('img[src="x"]').count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("width_px", [360, 390])
+def test_nothing_sticks_out_on_a_phone(page: Page, app_url: str, width_px: int) -> None:
+    page.set_viewport_size({"width": width_px, "height": 780})
+    page.goto(app_url)
+    assert is_loaded(cards(page))
+    assert sticking_out(page) == []
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, SAMPLES / "grace_hopper.jpg")
+    assert is_loaded(cards(page))
+    assert sticking_out(page) == []
+
+
+def sticking_out(page: Page) -> list[str]:
+    """Return what reaches beyond the window's edges, in the page itself."""
+    script = """root => [...root.querySelectorAll('img, p, h1, h3, button, canvas, svg, [data-testid]')]
+        .filter(e => e.getClientRects().length)
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
+        .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
+    found: list[str] = page.get_by_test_id("stMain").evaluate(script)
+    return found

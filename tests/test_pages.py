@@ -1,0 +1,222 @@
+"""The pages without a browser: what they show, and that they go on when something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+
+import PIL.Image
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from agegender import ui
+from agegender.analyzer import Analyzer
+from agegender.errors import ModelError
+from agegender.types import Age, Box, Estimate, Face, Gender, Image
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = (ROOT / "samples" / "grace_hopper.jpg").read_bytes()
+HOSTILE = "<img src=x onerror=alert(1)> **b** [a](javascript:alert(1)) :red[x] $x$.png"
+
+
+class OneFace:
+    """Finds a face in whatever has more than one colour, counts its calls, and always says the same."""
+
+    name = "one face"
+    calls = 0
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        self.calls += 1
+        return (Face(Box(10, 10, 50, 60), 0.9),) if image.min() < image.max() else ()
+
+    def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
+        return ((Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2), Gender(0.97)),) * len(faces)
+
+
+@pytest.fixture(autouse=True)
+def fresh_caches() -> Iterator[None]:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> OneFace:
+    """Stand in for all models."""
+    found = OneFace()
+    monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(ui, "fetch_model", lambda _: None)
+    return found
+
+
+def home() -> AppTest:
+    return good(AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run())
+
+
+def photos(*files: tuple[str, bytes]) -> AppTest:
+    """Return the page Photos, after an upload of these files if there are any."""
+    page = good(home().switch_page("pages/1_Photos.py").run())
+    if files:
+        page.file_uploader[0].set_value([(name, data, "image/png") for name, data in files]).run()
+    return good(page)
+
+
+def good(page: AppTest) -> AppTest:
+    assert [exception.value for exception in page.exception] == []
+    return page
+
+
+def texts(page: AppTest) -> list[str]:
+    """Return all that a page shows as Markdown."""
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
+    return [element.value for element in shown]
+
+
+def cards(page: AppTest) -> int:
+    """Return how many faces have a card: each has one chart."""
+    return len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart"))
+
+
+def png(*colours: str) -> bytes:
+    picture = PIL.Image.new("RGB", (80, 80), colours[0])
+    for place, colour in enumerate(colours):
+        picture.putpixel((0, place), PIL.Image.new("RGB", (1, 1), colour).getpixel((0, 0)))
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def test_home_shows_what_it_does_on_a_sample() -> None:
+    page = home()
+    assert cards(page) == 1
+    assert any("Female" in text for text in texts(page))
+    assert any("years" in text for text in texts(page))
+
+
+@pytest.mark.parametrize("name", ["Grace Hopper", "Eileen Collins"])
+def test_a_sample_shows_its_face_with_a_card(name: str) -> None:
+    page = photos()
+    page.segmented_control[0].set_value("Samples").run()
+    page.radio[0].set_value(name).run()
+    assert cards(good(page)) == 1
+    assert "**1 face** in 1 picture" in texts(page)
+    assert any(re.fullmatch(r"\*\*(Female|Male) \d\d %\*\*", text) for text in texts(page))
+
+
+def test_a_card_says_what_was_read(stub: OneFace) -> None:
+    page = photos(("face.png", png("red", "blue")))
+    assert {"**Female 97 %**", "**25–32 years**", "around 29, from 22 to 37"} <= set(texts(page))
+    assert cards(page) == 1
+    assert stub.calls == 2  # for home's sample and for this
+
+
+@pytest.mark.usefixtures("stub")
+def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
+    page = photos()
+    assert len(page.camera_input) == 0
+    page.segmented_control[0].set_value("Camera").run()
+    page.camera_input[0].set_value(("snapshot.jpg", SAMPLE, "image/jpeg")).run()
+    assert cards(good(page)) == 1
+
+
+@pytest.mark.usefixtures("stub")
+def test_what_cannot_be_read_gets_its_message_and_the_others_go_on() -> None:
+    page = photos(("a.jpg", SAMPLE), ("b.png", b"no picture"), ("c.png", b""), ("d.jpg", SAMPLE[:999] * 2))
+    assert [text.value for text in page.text] == ["a.jpg", "b.png", "c.png", "d.jpg"]
+    assert len(page.error) == 3 and "not a picture" in page.error[0].value
+    assert "empty" in page.error[1].value
+    assert cards(page) == 1
+    page = photos(("b.png", b"no picture"), ("a.jpg", SAMPLE))
+    assert (len(page.error), cards(page)) == (1, 1)
+
+
+@pytest.mark.usefixtures("stub")
+def test_where_no_face_is_it_says_so_and_what_helps() -> None:
+    page = photos(("plain.png", png("white")))
+    assert page.info[0].value.startswith("No face was found. It helps")
+    assert "**no faces** in 1 picture" in texts(page)
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_hostile_name_is_shown_as_it_is_and_never_interpreted() -> None:
+    page = photos((HOSTILE, png("red", "blue")), (HOSTILE, b"no picture"))
+    assert [text.value for text in page.text] == [HOSTILE, HOSTILE]
+    assert not any("onerror" in text for text in texts(page))
+    assert ui.escape(HOSTILE).startswith(r"\<img src\=x onerror\=alert\(1\)\> \*\*b\*\* \[a\]\(javascript\:")
+
+
+def test_an_upload_is_not_analysed_twice_while_the_settings_stay(stub: OneFace) -> None:
+    page = photos(("a.png", png("red", "blue")), ("b.png", png("red", "green")))
+    assert stub.calls == 3
+    page.run()
+    page.segmented_control[0].set_value("Samples").run()
+    page.segmented_control[0].set_value("Upload").run()
+    assert stub.calls == 4  # the other sample
+
+
+@pytest.mark.usefixtures("stub")
+def test_too_many_pictures_are_said_and_the_first_ones_analysed() -> None:
+    files = [(f"{i}.png", png(f"#0000{i:02x}", "red")) for i in range(ui.MAX_PICTURES + 2)]
+    page = photos(*files)
+    assert cards(page) == ui.MAX_PICTURES
+    assert str(ui.MAX_PICTURES) in page.warning[0].value
+
+
+@pytest.mark.usefixtures("stub")
+def test_settings_stay_from_page_to_page() -> None:
+    page = home()
+    page.sidebar.selectbox[0].set_value("haar").run()
+    page.switch_page("pages/1_Photos.py").run()
+    assert page.sidebar.selectbox[0].value == "haar"
+    page.sidebar.selectbox[1].set_value("levi-hassner").run()
+    page.switch_page("app.py").run()
+    assert [choice.value for choice in good(page).sidebar.selectbox] == ["haar", "levi-hassner"]
+
+
+@pytest.mark.usefixtures("stub")
+def test_the_sidebar_says_what_a_model_costs() -> None:
+    page = home()
+    page.sidebar.selectbox[1].set_value("levi-hassner").run()
+    told = page.sidebar.caption[1].value
+    assert told.startswith("91.3 MB · is fetched when first used · licence: none stated")
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_model_that_cannot_be_had_is_told_and_the_bundled_ones_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fetch(name: str) -> None:
+        if name == "levi-hassner":
+            raise ModelError("age_net.caffemodel: example.org could not be reached.")
+
+    monkeypatch.setattr(ui, "fetch_model", fetch)
+    page = home()
+    page.sidebar.selectbox[1].set_value("levi-hassner").run()
+    assert "could not be reached" in good(page).warning[0].value
+    assert cards(page) == 1
+
+
+def test_where_nothing_works_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: str) -> Analyzer:
+        raise ModelError("apparent.onnx is damaged.")
+
+    monkeypatch.setattr(ui, "build_analyzer", build)
+    monkeypatch.setattr(ui, "fetch_model", lambda _: None)
+    assert "damaged" in home().error[0].value
+
+
+def test_the_second_choice_is_told_and_the_best_tried_again_later(
+    stub: OneFace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = Analyzer(stub, stub, ("Faces are found with Haar.",))
+    monkeypatch.setattr(ui, "build_analyzer", lambda *_: second)
+    page = home()
+    monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(stub, stub))
+    assert [note.value for note in page.run().info] == [r"Faces are found with Haar\."]
+    monkeypatch.setattr(ui, "RETRY_AFTER_S", 0.0)
+    assert [note.value for note in page.run().info] == []
