@@ -20,9 +20,6 @@ ROOT = Path(__file__).parents[1]
 RETRY_AFTER_S = 600.0
 """How long `auto` stays content with its second choice."""
 
-BUNDLED = ("auto", "apparent")
-"""The detector and the estimator that work without a network."""
-
 AUTO = "Best available"
 
 MAX_PICTURES = 20
@@ -62,22 +59,30 @@ def _built(detector: str, estimator: str) -> _Built:
 def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     """Return the analyzer of models by name, which all visitors and pages share.
 
-    Models that are not here are fetched under a progress bar. Where that fails, the page says why and goes
-    on with the models that need no network; the next run tries again. Stops the page where nothing works.
+    Models that are not here are fetched under a progress bar. In place of one that cannot be had comes what
+    needs no network, and the page says why; a later run tries again. Stops the page where nothing works.
     """
+    names = _or_instead(detector, "auto"), _or_instead(estimator, "apparent")
     try:
-        for name in (detector, estimator):
-            fetch_model(name)
-        found = _built(detector, estimator).analyzer
+        found = _built(*names).analyzer
     except ModelError as error:
-        if (detector, estimator) == BUNDLED:
-            st.error(escape(str(error)), icon=":material/error:")
-            st.stop()
-        st.warning(f"{escape(str(error))} Until then the bundled models are used.", icon=":material/warning:")
-        return analyzer(*BUNDLED)
+        st.error(escape(str(error)), icon=":material/error:")
+        st.stop()
     for note in found.notes:
         st.info(escape(note), icon=":material/info:")
     return found
+
+
+def _or_instead(name: str, instead: str) -> str:
+    try:
+        fetch_model(name)
+    except ModelError as error:
+        if name != instead:
+            place = AUTO if instead == "auto" else models.load_manifest()[instead].title
+            text = f"{escape(str(error))} Until then “{escape(place)}” takes its place."
+            st.warning(text, icon=":material/warning:")
+        return instead  # whose own error, if it has one, comes out when it is built
+    return name
 
 
 def fetch_model(name: str) -> None:

@@ -190,17 +190,25 @@ def test_the_sidebar_says_what_a_model_costs() -> None:
     assert told.startswith("91.3 MB · is fetched when first used · licence: none stated")
 
 
-@pytest.mark.usefixtures("stub")
-def test_a_model_that_cannot_be_had_is_told_and_the_bundled_ones_go_on(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_model_that_cannot_be_had_is_told_and_the_bundled_one_takes_its_place(
+    stub: OneFace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(name: str) -> None:
         if name == "levi-hassner":
             raise ModelError("age_net.caffemodel: example.org could not be reached.")
 
+    built: list[tuple[str, ...]] = []
+
+    def build(*names: str) -> Analyzer:
+        built.append(names)
+        return Analyzer(stub, stub)
+
     monkeypatch.setattr(ui, "fetch_model", fetch)
+    monkeypatch.setattr(ui, "build_analyzer", build)
     page = home()
+    page.sidebar.selectbox[0].set_value("haar")
     page.sidebar.selectbox[1].set_value("levi-hassner").run()
+    assert built[1:] == [("haar", "apparent")]  # the choice that works stays
     assert "could not be reached" in good(page).warning[0].value
     assert cards(page) == 1
 
