@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -34,10 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more; without this Python would complain when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # nobody reads any more
+        _drop_stdout()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_stdout()
+        commands.complain("The disk is full: the results could not be written.")
+        return commands.FAILED
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +58,11 @@ def parser() -> argparse.ArgumentParser:
     _add_models(each.add_parser("models", help="list the models, or fetch some"))
     _add_evaluate(each.add_parser("evaluate", help="measure accuracy on a labelled data set"))
     return whole
+
+
+def _drop_stdout() -> None:
+    """Keep Python from complaining when it flushes, at its end, what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _add_analyze(one: argparse.ArgumentParser) -> None:

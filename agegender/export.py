@@ -52,7 +52,7 @@ def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
         for number, reading in enumerate(analysis.readings, 1):
             yield _table_row(number, reading, file)
         if not analysis.readings:
-            yield f"   –  {'no face found':<37}  {printable(file)}"
+            yield f"   –  {'no face found':<42}  {printable(file)}"
 
 
 def to_object(file: str, analysis: Analysis) -> dict[str, object]:

@@ -65,10 +65,8 @@ def report_object(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result
 
 def report_lines(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> Iterator[str]:
     """Return the same as a table, line by line."""
-    yield (
-        f"{dataset.kind}: {len(results):,} pictures, "
-        f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
-    )
+    models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
+    yield f"{dataset.kind}, pictures {len(results):,}, {models}"
     yield ""
     yield f"{'':<40}  {'':<10}  {'pictures':>8}"
     for figure in figures(dataset.kind, results):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from agegender import estimators, images, models
+from agegender.ages import from_years
 from agegender.alignment import align, margin_crop
 from agegender.detectors import YuNet
 from agegender.errors import ModelError
@@ -93,6 +94,16 @@ def test_crowd_goes_through_in_parts_and_comes_out_in_order(
     estimates = estimator.estimate(collins, faces)
     assert [len(batch) for batch in estimator._session.batches] == [32, 32, 6]
     assert estimates == tuple(estimator.estimate(collins, [face])[0] for face in faces)
+
+
+def test_years_are_those_that_the_ages_are_made_of(monkeypatch: pytest.MonkeyPatch, collins: Image) -> None:
+    monkeypatch.setattr(estimators, "onnx_session", Session)
+    estimator = Apparent(Path("net.onnx"))
+    faces = (COLLINS, *ELSEWHERE) * 12
+    years_pmf = estimator.years_pmf(collins, faces)
+    assert years_pmf.shape == (36, 100)
+    assert [age for age, _ in estimator.estimate(collins, faces)] == [from_years(pmf) for pmf in years_pmf]
+    assert estimator.years_pmf(collins, ()).shape == (0, 100)
 
 
 def test_no_faces_no_estimates(monkeypatch: pytest.MonkeyPatch, collins: Image) -> None:
