@@ -15,6 +15,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 LOG = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def ice_servers(environment: Mapping[str, str]) -> IceServers:
         if all(values):
             try:
                 return IceServers(provider.ask(*values))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, HTTPException, ValueError, KeyError, TypeError, AttributeError) as error:
                 LOG.warning("No relay servers from %s: %s", provider.name, type(error).__name__)
                 notes.append(f"{provider.name} gave no relay servers; its secrets may have expired.")
         elif any(values):
@@ -82,7 +83,7 @@ def _own(text: str) -> IceServers:
         return IceServers(())
     try:
         return IceServers(_checked(json.loads(text)))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return IceServers(STUN, "AGEGENDER_ICE is no JSON list of ICE servers, so it is not used.")
 
 

@@ -45,8 +45,8 @@ def row(track: Track, reading: Reading, image: Image) -> str:
     """Return one person's row."""
     age, gender = reading.age, reading.gender
     cells = (
-        f"<img alt='' src='{crop(image, reading.face.box)}'>{track.number}",
-        f"<b>{age.range}</b> {percent(max(age.probabilities))}<br>"
+        f"<img alt='' src='{crop(image, reading.face.box)}'/>{track.number}",
+        f"<b>{age.range}</b> {percent(max(age.probabilities))}<br/>"
         f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}</small>",
         f"<b>{gender.label}</b> {percent(gender.probability)}",
         f"{track.seconds:.0f} s",
