@@ -100,3 +100,13 @@ def write_mjpeg(path: Path, pictures: Iterable[Image]) -> None:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         if stream is not None:
             file.mux(stream.encode())
+
+
+def clip_of_one(frames: int = 60) -> Iterator[Image]:
+    """Give a loop of a single face in the middle, which moves a little."""
+    width, height = SIZE_WH
+    still = face_on(width + 40, height + 40, 110)
+    for i in range(frames):
+        turn = 2 * math.pi * i / frames
+        left, top = round(20 + 10 * math.cos(turn)), round(20 + 10 * math.sin(turn))
+        yield np.ascontiguousarray(still[top : top + height, left : left + width])

@@ -1,0 +1,219 @@
+"""The live page in a real Chromium, whose camera sees the face of a sample."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from browsing import chromium, serve
+from clips import clip_of_one, write_mjpeg
+
+from agegender import images
+from agegender.drawing import FEMALE, NEUTRAL
+from agegender.types import Image
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
+
+pytestmark = [
+    pytest.mark.browser,
+    # playwright and asyncio leave sockets to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+PATIENCE_MS = 60_000
+
+# What the video in the component shows, as a PNG file in base64.
+GRAB = """video => {
+    const canvas = document.createElement('canvas');
+    canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    return canvas.toDataURL('image/png').split(',')[1];
+}"""
+
+# Video may go through a relay only, and there is none: as behind a firewall that lets nothing else through.
+FIREWALL = """window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) { super({...configuration, iceTransportPolicy: 'relay'}); }
+};"""
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    write_mjpeg(path, clip_of_one())
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(capture: Path) -> Iterator[Browser]:
+    with chromium(*CAMERA, f"--use-file-for-fake-video-capture={capture}") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, mirror: Path, browser: Browser) -> Iterator[str]:
+    assert mirror.is_dir() and browser.is_connected()  # no server where the tests are skipped
+    with serve(tmp_path_factory.mktemp("live") / "log.txt", AGEGENDER_ICE="none") as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1280, "height": 1000}) as opened:
+        opened.set_default_timeout(PATIENCE_MS)
+        yield opened
+
+
+def component(page: Page) -> FrameLocator:
+    return page.frame_locator('iframe[title*="webrtc_streamer"]')
+
+
+def start(page: Page) -> None:
+    """Press START and wait until somebody is in the table."""
+    component(page).get_by_role("button", name="START").click()
+    page.locator(".people tbody tr").first.wait_for()
+
+
+def stop(page: Page) -> None:
+    component(page).get_by_role("button", name="STOP").click()
+    component(page).get_by_role("button", name="START").wait_for()
+    page.locator(".people").wait_for(state="detached")
+
+
+def opened(context: BrowserContext, url: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{url}/Live")
+    start(page)
+    return page
+
+
+def grab(page: Page) -> Image:
+    """The picture that the browser shows just now."""
+    return images.decode(base64.b64decode(component(page).locator("video").evaluate(GRAB)))
+
+
+def coloured(picture: Image, colour: tuple[int, int, int]) -> int:
+    """How many pixels have about this colour: video changes colours a little."""
+    return int((np.abs(picture.astype(int) - colour).max(axis=2) < 40).sum())
+
+
+def roughness(picture: Image) -> float:
+    """How much neighbouring pixels differ where the face is."""
+    height, width = picture.shape[:2]
+    face = picture[int(0.36 * height) : int(0.62 * height), int(0.42 * width) : int(0.58 * width)]
+    return float(np.abs(np.diff(face.astype(int), axis=1)).mean())
+
+
+def eventually(page: Page, holds: Any) -> bool:
+    """Whether something comes to hold within ten seconds."""
+    for _ in range(50):
+        if holds():
+            return True
+        page.wait_for_timeout(200)
+    return False
+
+
+def seconds_played(page: Page) -> float:
+    return float(component(page).locator("video").evaluate("video => video.currentTime"))
+
+
+def test_the_video_plays_with_a_box_and_the_table_knows_who_is_there(
+    context: BrowserContext, url: str
+) -> None:
+    page = opened(context, url)
+    rows = page.locator(".people tbody tr")
+    assert rows.count() == 1
+    assert "Female" in rows.inner_text()
+    before = seconds_played(page)
+    page.wait_for_timeout(1000)
+    assert seconds_played(page) > before
+    assert eventually(page, lambda: coloured(grab(page), FEMALE) > 500), "no box in its colour was drawn"
+    page.get_by_text(re.compile(r"[1-9]\d* frames a second · [1-9]\d* analysed")).wait_for()
+    page.get_by_role("button", name="Take a picture").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.path().read_bytes().startswith(b"\xff\xd8")
+    assert rows.count() == 1, "the video went on"
+    stop(page)
+
+
+def test_a_change_in_the_sidebar_takes_effect_while_it_plays(context: BrowserContext, url: str) -> None:
+    page = opened(context, url)
+    clear = grab(page)
+    assert coloured(clear, FEMALE) > 500
+    page.get_by_role("button", name="Gender", exact=True).click()
+    assert eventually(page, lambda: coloured(grab(page), NEUTRAL) > 500), "the box tells a gender still"
+    played = seconds_played(page)
+    page.get_by_text("Hide faces").click()
+    assert eventually(page, lambda: roughness(grab(page)) < 0.6 * roughness(clear)), "the face is not hidden"
+    assert seconds_played(page) > played, "the video was started again"
+
+
+def test_stop_start_again_leave_and_come_back(context: BrowserContext, url: str) -> None:
+    page = opened(context, url)
+    stop(page)
+    start(page)
+    page.get_by_role("link", name="Photos").click()
+    page.get_by_role("heading", name="Photos").wait_for()
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("heading", name="Live").wait_for()
+    start(page)
+    assert eventually(page, lambda: coloured(grab(page), FEMALE) > 500)
+    stop(page)
+
+
+def test_two_visitors_at_once(browser: Browser, url: str) -> None:
+    with browser.new_context() as one, browser.new_context() as other:
+        pages = [opened(one, url), opened(other, url)]
+        pages[1].get_by_text("Hide faces").click()
+        assert eventually(pages[1], lambda: roughness(grab(pages[1])) < 0.6 * roughness(grab(pages[0])))
+        for page in pages:
+            assert page.locator(".people tbody tr").count() == 1
+        stop(pages[1])
+        before = seconds_played(pages[0])
+        pages[0].wait_for_timeout(1000)
+        assert seconds_played(pages[0]) > before
+        stop(pages[0])
+
+
+def test_opening_and_closing_leaves_no_threads(context: BrowserContext, url: str) -> None:
+    page = opened(context, url)
+    stop(page)
+    page.wait_for_timeout(2000)
+    before = threads(url)
+    for _ in range(6):
+        start(page)
+        stop(page)
+    assert eventually(page, lambda: threads(url) <= before + 2), f"{before} threads became {threads(url)}"
+    for _ in range(3):
+        opened(context, url).close()  # and no STOP
+    assert eventually(page, lambda: threads(url) <= before + 25)
+
+
+def threads(url: str) -> int:
+    """The threads of the process that serves the app."""
+    port = url.rpartition(":")[2]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"--server.port\0{port}" in (process / "cmdline").read_text():
+                return len(list((process / "task").iterdir()))
+        except OSError:
+            continue
+    pytest.skip("there is no /proc to count threads in")
+
+
+def test_where_nothing_comes_through_the_page_says_so(context: BrowserContext, url: str) -> None:
+    page = context.new_page()
+    page.add_init_script(FIREWALL)
+    page.goto(f"{url}/Live")
+    component(page).get_by_role("button", name="START").click()
+    page.get_by_text("Connecting").wait_for()
+    page.get_by_text("No video has come through").wait_for()
+    page.get_by_role("link", name="Take a snapshot instead").click()
+    page.get_by_role("heading", name="Photos").wait_for()
