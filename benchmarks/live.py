@@ -1,0 +1,186 @@
+"""What a frame of live video costs, beside the way of the application that this one grew out of.
+
+    python -m benchmarks.live [--json] [--frames 100]
+
+Everything a frame takes is counted: from the decoder's YUV to RGB, faces, tracks, estimates, drawing, back to
+a frame. The old way looks for faces with the res10 SSD on every frame and then runs two Caffe nets on every
+face; where their weights cannot be had, made-up ones stand in, which take as long. Frames of both ways take
+turns in one run, on one core, so that whatever else the machine does strikes both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from agegender import images, models
+from agegender.analyzer import Analyzer, build_analyzer
+from agegender.detectors import SSD
+from agegender.drawing import annotate
+from agegender.errors import ModelError
+from agegender.estimators import LeviHassner
+from agegender.streaming import Settings, VideoProcessor, to_image
+from agegender.types import Image
+
+SIZES = ((640, 480), (1280, 720))
+FACES = (1, 3, 10)
+SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"
+FACE_XYXY = (120, 5, 330, 245)  # head and collar in the sample
+FPS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Medians over the frames of a video, in milliseconds of time on the core, and their ratio."""
+
+    width_px: int
+    height_px: int
+    faces: int
+    found: int
+    seed_found: int
+    live_ms: float
+    live_p90_ms: float
+    seed_ms: float
+    ratio: float
+
+
+def scene(width_px: int, height_px: int, faces: int) -> Image:
+    """Return an RGB picture with the sample's head in it as often as asked."""
+    left, top, right, bottom = FACE_XYXY
+    head = images.decode(SAMPLE)[top:bottom, left:right]
+    columns = 1 if faces == 1 else (3 if faces == 3 else 5)
+    rows = -(-faces // columns)
+    scale = min(width_px / columns / head.shape[1], height_px / rows / head.shape[0], height_px / 480) * 0.9
+    small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    picture = np.full((height_px, width_px, 3), 128, np.uint8)
+    for i in range(faces):
+        x = round((i % columns + 0.5) * width_px / columns - small.shape[1] / 2)
+        y = round((i // columns + 0.5) * height_px / rows - small.shape[0] / 2)
+        picture[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return picture
+
+
+def moving(picture: Image, frames: int) -> list[av.VideoFrame]:
+    """Return frames as a decoder gives them, in which the picture sways by a few pixels."""
+    found = []
+    for i in range(frames):
+        shift = round(4 * np.sin(i / 5)), round(3 * np.cos(i / 7))
+        rolled = np.roll(picture, shift, axis=(0, 1))
+        found.append(av.VideoFrame.from_ndarray(rolled, format="rgb24").reformat(format="yuv420p"))
+    return found
+
+
+class Seed:
+    """Does with a frame what the seed application did: every net on every frame."""
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+
+    def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Return the annotated frame."""
+        image = to_image(frame, mirror=False)
+        return av.VideoFrame.from_ndarray(annotate(image, self._analyzer(image)), format="rgb24")
+
+
+def seed_analyzer() -> tuple[Analyzer, str]:
+    """Return the SSD with the two Caffe nets, and what their weights are. Raises `ModelError`."""
+    manifest = models.load_manifest()
+    ssd = models.fetch(manifest["ssd"])
+    detector = SSD(ssd["opencv_face_detector_uint8.pb"], ssd["opencv_face_detector.pbtxt"])
+    spec = manifest["levi-hassner"]
+    try:
+        return Analyzer(detector, LeviHassner(models.fetch(spec))), "as published"
+    except ModelError:
+        graphs = tuple(file for file in spec.files if file.name.endswith(".prototxt"))
+        return Analyzer(detector, made_up_nets(models.fetch(replace(spec, files=graphs)))), "made up"
+
+
+def made_up_nets(graphs: dict[str, Path]) -> LeviHassner:
+    """Return the two nets with random weights, for which a machine needs as long."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import caffe_oracle  # type: ignore[import-not-found, unused-ignore]
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = dict(graphs)
+        for kind in ("age", "gender"):
+            path = Path(folder) / f"{kind}_net.caffemodel"
+            layers = caffe_oracle.read_prototxt(graphs[f"{kind}_deploy.prototxt"])
+            caffe_oracle.write_caffemodel(path, caffe_oracle.random_weights(layers, np.random.default_rng(1)))
+            paths[path.name] = path
+        return LeviHassner(paths)
+
+
+def cost_ms(recv: Callable[[av.VideoFrame], av.VideoFrame], frame: av.VideoFrame) -> float:
+    """Return the time on the core that a frame takes, analysis beside the video included."""
+    start_s = time.process_time()
+    recv(frame)
+    for thread in threading.enumerate():
+        if thread.name == "live-analysis":
+            thread.join()
+    return 1000 * (time.process_time() - start_s)
+
+
+def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Analyzer, frames: int) -> Row:
+    """Return what frames of this size with so many faces cost, one second of warming up left out."""
+    now_s = [0.0]
+    processor = VideoProcessor(Settings(live), clock=lambda: now_s[0])
+    old = Seed(seed)
+    live_ms, seed_ms = [], []
+    for i, frame in enumerate(moving(scene(width_px, height_px, faces), FPS + frames)):
+        now_s[0] = i / FPS
+        live_ms.append(cost_ms(processor.recv, frame))
+        if i % 5 == 0:  # it does the same work each time
+            seed_ms.append(cost_ms(old.recv, frame))
+    live_ms, seed_ms = live_ms[FPS:], seed_ms[1:]
+    seen = len(processor.latest.tracks) if processor.latest else 0
+    median, old_median = statistics.median(live_ms), statistics.median(seed_ms)
+    ninetieth = statistics.quantiles(live_ms, n=10)[-1]
+    found = len(seed(scene(width_px, height_px, faces)).readings)
+    return Row(width_px, height_px, faces, seen, found, median, ninetieth, old_median, old_median / median)
+
+
+def main() -> int:
+    """Print a table, or JSON; return 1 when the models that it takes cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__.split("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--frames", type=int, default=150, help="frames to measure, 30 a second (150)")
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    cv2.setNumThreads(1)
+    try:
+        live = build_analyzer("yunet")
+        seed, weights = seed_analyzer()
+    except ModelError as error:
+        print(f"Nothing to measure: {error}", file=sys.stderr)
+        return 1
+    rows = [measure(*size, faces, live, seed, arguments.frames) for size in SIZES for faces in FACES]
+    if arguments.json:
+        print(json.dumps({"seed_weights": weights, "rows": [asdict(row) for row in rows]}, indent=1))
+        return 0
+    print(f"Milliseconds of one core a frame; the old way's Caffe weights are {weights}.\n")
+    print("| frame | faces (found: now, then) | now: median | 90 % | then: median | ratio |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        print(
+            f"| {row.width_px}×{row.height_px} | {row.faces} ({row.found}, {row.seed_found}) | "
+            f"{row.live_ms:.1f} | {row.live_p90_ms:.1f} | {row.seed_ms:.0f} | {row.ratio:.0f} |"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
