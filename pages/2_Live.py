@@ -26,8 +26,9 @@ LABELS: dict[str, Part] = {
 CONNECT_S = 15.0
 """How long a connection may take before the page says what may be wrong."""
 
-SWITCH_S = 5.0
-"""How long the other camera may take to start by itself when the choice changes while playing."""
+SWITCH_S = {"mounting": 1.5, "starting": 5.0}
+"""How long each step takes at most when the choice of camera changes while playing. The component starts
+several times over when it is told to start before it has settled; hence the first one."""
 
 NO_CONNECTION = (
     "**No video has come through.** Your browser and this server cannot reach each other: many networks of "
@@ -48,7 +49,17 @@ state = st.session_state
 def camera_switched() -> None:
     """Have the other camera start by itself, if one is running."""
     if state.get("live_active"):
-        state.live_switched_s = time.monotonic()
+        state.live_switch = "mounting", time.monotonic()
+
+
+def go_on_switching() -> None:
+    """Take the next step to the other camera when it is time; after the last one it is up to START."""
+    step, since_s = state.live_switch
+    if time.monotonic() - since_s >= SWITCH_S[step]:
+        del state.live_switch
+        if step == "mounting":
+            state.live_switch = "starting", time.monotonic()
+        st.rerun()
 
 
 def choose() -> tuple[str, Settings]:
@@ -75,7 +86,10 @@ def stream(camera: str, processor: VideoProcessor) -> bool:
     """Draw the video with its START and STOP; return whether it plays or is about to."""
     if not state.get("live_active"):
         state.live_ice = ice_servers(os.environ)  # credentials expire, so they are made anew
-    switching = time.monotonic() - state.get("live_switched_s", -SWITCH_S) < SWITCH_S
+    before = state.get(f"live-{camera}")
+    if before and (before.state.playing or before.state.signalling):
+        state.pop("live_switch", None)
+    step = state.get("live_switch", ("", 0.0))[0]
     st.html(FORGET_CAMERA.format(camera), unsafe_allow_javascript=True)
     context = webrtc_streamer(
         key=f"live-{camera}",
@@ -89,12 +103,9 @@ def stream(camera: str, processor: VideoProcessor) -> bool:
         },
         rtc_configuration={"iceServers": list(state.live_ice.servers)},
         video_html_attrs={"autoPlay": True, "playsInline": True, "muted": True, "style": {"width": "100%"}},
-        desired_playing_state=True if switching else None,
+        desired_playing_state=True if step == "starting" else None,
     )
-    started = bool(context.state.playing or context.state.signalling)
-    if started:
-        state.pop("live_switched_s", None)
-    active = started or switching
+    active = bool(context.state.playing or context.state.signalling or step)
     state.live_active = active
     return active
 
@@ -118,8 +129,8 @@ def show_live(active: bool, processor: VideoProcessor) -> None:
         show_no_connection()
     elif active and latest is None:
         st.caption("Connecting …")
-        if "live_switched_s" in state and waited >= SWITCH_S:
-            st.rerun()
+        if "live_switch" in state:
+            go_on_switching()
     if latest is None:
         return
     if latest.error:

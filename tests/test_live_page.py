@@ -152,19 +152,21 @@ def test_the_other_camera_starts_by_itself_and_is_not_mirrored(streamer: Streame
     front = streamer.asked
     streamer.state.playing = True
     rerun(page)
-    streamer.state.playing = False  # of the other one
-    page.segmented_control(key="live-camera").set_value("Back").run()
+    streamer.state.playing = False  # the other one does not play yet
+    page.segmented_control(key="live-camera").set_value("Back")
+    rerun(page)
     back = streamer.asked
     assert back["key"] != front["key"]
     assert back["media_stream_constraints"]["video"]["facingMode"] == "environment"
-    assert back["desired_playing_state"] is True
     assert back["video_frame_callback"].__self__.settings.mirror is False
     assert back["video_frame_callback"].__self__ is not front["video_frame_callback"].__self__
-    streamer.state.signalling = True
+    assert back["desired_playing_state"] is None  # it must settle first
+    page.session_state["live_switch"] = "mounting", 0.0
     rerun(page)
-    streamer.state.playing = True
+    assert streamer.asked["desired_playing_state"] is True
+    page.session_state["live_switch"] = "starting", 0.0
     rerun(page)
-    assert streamer.asked["desired_playing_state"] is None  # STOP is there again
+    assert streamer.asked["desired_playing_state"] is None  # it did not start, so START is there again
 
 
 def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
