@@ -24,7 +24,7 @@ from agegender.containers import (
     open_container,
 )
 from agegender.errors import VideoError
-from agegender.frames import to_image
+from agegender.frames import Matrix, display_matrix, to_image
 from agegender.types import Image
 
 MAX_SECONDS = 600
@@ -74,7 +74,7 @@ class Footage:
         self.seconds = duration / av.time_base if duration > 0 else None
         if duration > MAX_SECONDS * av.time_base:
             raise VideoError(TOO_LONG)
-        self._size_px: tuple[int, int] | None = None
+        self._view: tuple[Matrix, int, int] | None = None
 
     @property
     def part_read(self) -> float:
@@ -117,12 +117,10 @@ class Footage:
         time_base = frame.time_base or self._video.time_base or Fraction(1, 25)
         duration_s = float(frame.duration * time_base) if frame.duration else float(1 / rate)
         time_s = last_s + duration_s if frame.pts is None else float(frame.pts * time_base) - self.start_s
-        if self._size_px is None:
-            self._size_px = _shown_size(frame, self._video.sample_aspect_ratio)
+        if self._view is None:
+            self._view = display_matrix(frame), *_shown_size(frame, self._video.sample_aspect_ratio)
         try:
-            return Shot(
-                to_image(frame, *self._size_px), max(0.0, time_s) if last_s < 0 else time_s, duration_s
-            )
+            return Shot(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 

@@ -109,9 +109,7 @@ class Turned:
     """A frame that its camera says must be turned to be upright; PyAV can only read such a mark."""
 
     def __init__(self, frame: av.VideoFrame, rotation: int) -> None:
-        cos, sin = round(np.cos(np.radians(rotation))), round(np.sin(np.radians(rotation)))
-        matrix = np.array([cos, -sin, 0, sin, cos, 0, 0, 0, 1 << 14], np.int32)
-        self.side_data = {"DISPLAYMATRIX": matrix.tobytes()}
+        self.rotation = rotation
         self.to_ndarray = frame.to_ndarray
 
 
