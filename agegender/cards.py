@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from agegender.drawing import label_parts
-from agegender.previews import Preview, annotated_preview
+from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
 from agegender.types import RANGES, Age, Reading
 from agegender.ui import escape
 
@@ -18,20 +18,20 @@ TALLEST_PX = 640
 CARD_PX = 344
 
 
-def show_preview(shown: Preview) -> None:
+def show_preview(shown: Preview, look: Look) -> None:
     """Show a picture with its faces framed and a card for each, numbered as in the picture.
 
     A wide picture has its cards below it, side by side where there is room; another one beside it.
     """
-    analysis = shown.analysis
+    analysis, crops = kept(shown.analysis, look), kept_crops(shown, look)
     is_wide = analysis.width_px > WIDE * analysis.height_px
     picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
     count = count_of(len(analysis.readings), "face")
     width_px = round(TALLEST_PX * analysis.width_px / analysis.height_px)
-    picture.image(annotated_preview(shown), width=max(80, width_px), alt=f"The picture, {count} framed")
+    picture.image(annotated_preview(shown, look), width=max(80, width_px), alt=f"The picture, {count} framed")
     with cards:
-        for number, (reading, crop) in enumerate(zip(analysis.readings, shown.crops, strict=True), 1):
-            show_card(reading, crop, f"Face {number}" if len(shown.crops) > 1 else "")
+        for number, (reading, crop) in enumerate(zip(analysis.readings, crops, strict=True), 1):
+            show_card(reading, crop, f"Face {number}" if len(crops) > 1 else "")
 
 
 def show_card(reading: Reading, crop: bytes, name: str = "") -> None:

@@ -50,14 +50,17 @@ class Follower:
         self._size_px = (0, 0)
         self._thumbnail: NDArray[np.float32] | None = None
 
-    def follow(self, image: Image, time_s: float, threshold: float = 0.0) -> tuple[Track, ...]:
+    def follow(
+        self, image: Image, time_s: float, threshold: float = 0.0, smallest_px: int = 0
+    ) -> tuple[Track, ...]:
         """Return the tracks after an RGB frame of this time, those for which a lost face is sought as well.
 
-        `threshold` is the least score of a face, on top of the detector's own. Frames may change in size;
-        a cut makes everybody a new person.
+        `threshold` is the least score of a face, on top of the detector's own, and `smallest_px` the least
+        height of its box. Frames may change in size; a cut makes everybody a new person.
         """
         self._notice_change(image)
-        faces = [face for face in self._detect(image, time_s) if face.score >= threshold]
+        found = self._detect(image, time_s)
+        faces = [face for face in found if face.score >= threshold and face.box.height >= smallest_px]
         self._tracker.update(faces, time_s)
         self._estimate(image, time_s)
         return self._tracker.tracks

@@ -8,15 +8,33 @@ import numpy as np
 import PIL.Image
 
 from agegender.alignment import margin_crop
-from agegender.drawing import annotate
+from agegender.drawing import Part, annotate, blur_faces
 from agegender.images import decode, encode_jpeg
-from agegender.types import Analysis, Box, Image
+from agegender.types import Analysis, Box, Face, Image
 
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
 
 CROP_PX = 160
 CROP_MARGIN = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What to show of an analysis, which stays as it is.
+
+    Faces of at least this `score` whose box is at least `smallest_px` high; `labels` are the parts that
+    `drawing.annotate` knows. `blur` hides whoever was found, left out or not.
+    """
+
+    score: float = 0.0
+    smallest_px: int = 0
+    labels: tuple[Part, ...] = ("gender", "probability", "age")
+    blur: bool = False
+
+    def shows(self, face: Face) -> bool:
+        """Return whether a face, in pixels of the picture itself, is not left out."""
+        return face.score >= self.score and face.box.height >= self.smallest_px
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +58,36 @@ def make_preview(image: Image, analysis: Analysis) -> Preview:
     return Preview(analysis, encode_jpeg(np.array(small), quality=95), crops)
 
 
-def annotated_preview(preview: Preview) -> bytes:
+def kept(analysis: Analysis, look: Look) -> Analysis:
+    """Return the analysis without the faces that are left out."""
+    return replace(analysis, readings=tuple(r for r in analysis.readings if look.shows(r.face)))
+
+
+def annotated_preview(preview: Preview, look: Look) -> bytes:
     """Return the preview with boxes and labels, as a JPEG file."""
-    picture = decode(preview.picture)
-    return encode_jpeg(_annotate(picture, resized(preview.analysis, picture.shape[1], picture.shape[0])))
+    return encode_jpeg(_annotate(decode(preview.picture), preview.analysis, look))
 
 
-def annotated_original(data: bytes, analysis: Analysis) -> bytes:
+def annotated_original(data: bytes, analysis: Analysis, look: Look) -> bytes:
     """Return the picture in its own size with boxes and labels, as a JPEG file without metadata."""
-    return encode_jpeg(_annotate(decode(data), analysis))
+    return encode_jpeg(_annotate(decode(data), analysis, look))
+
+
+def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
+    """Return the crops of the faces that `kept` keeps, as JPEG files; hidden where faces are to be."""
+    readings = preview.analysis.readings
+    pairs = [pair for pair in zip(readings, preview.crops, strict=True) if look.shows(pair[0].face)]
+    if not look.blur:
+        return tuple(crop for _, crop in pairs)
+    # From the small picture: of a hidden face there is nothing to see in the large one either.
+    picture = decode(preview.picture)
+    faces = [r.face for r in resized(preview.analysis, picture.shape[1], picture.shape[0]).readings]
+    hidden = blur_faces(picture, faces)
+    scale = picture.shape[1] / preview.analysis.width_px
+    return tuple(
+        encode_jpeg(margin_crop(hidden, _scaled(r.face.box, scale, scale), CROP_MARGIN, CROP_PX))
+        for r, _ in pairs
+    )
 
 
 def resized(analysis: Analysis, width_px: int, height_px: int) -> Analysis:
@@ -56,11 +95,20 @@ def resized(analysis: Analysis, width_px: int, height_px: int) -> Analysis:
     x, y = width_px / analysis.width_px, height_px / analysis.height_px
     readings = []
     for reading in analysis.readings:
-        box = reading.face.box
-        box = Box(box.left * x, box.top * y, box.right * x, box.bottom * y)
+        box = _scaled(reading.face.box, x, y)
         readings.append(replace(reading, face=replace(reading.face, box=box, landmarks=())))
     return replace(analysis, width_px=width_px, height_px=height_px, readings=tuple(readings))
 
 
-def _annotate(image: Image, analysis: Analysis) -> Image:
-    return annotate(image, analysis, numbers=len(analysis.readings) > 1)
+def _scaled(box: Box, x: float, y: float) -> Box:
+    return Box(box.left * x, box.top * y, box.right * x, box.bottom * y)
+
+
+def _annotate(image: Image, analysis: Analysis, look: Look) -> Image:
+    height_px, width_px = image.shape[:2]
+    if look.blur:
+        image = blur_faces(image, [r.face for r in resized(analysis, width_px, height_px).readings])
+    few = kept(analysis, look)  # heights count in the picture's own pixels, so before it is resized
+    return annotate(
+        image, resized(few, width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
+    )

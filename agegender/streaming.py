@@ -30,8 +30,9 @@ STEADY_S = 0.25
 class Settings:
     """How to look at the frames and what to draw; replaced whole, effective from the next frame on.
 
-    `threshold` is the least score of a face, on top of the detector's own; `labels` are the parts that
-    `drawing.annotate` knows; `mirror` shows the picture as a mirror does.
+    `threshold` is the least score of a face, on top of the detector's own, and `smallest_px` its least
+    height; `labels` are the parts that `drawing.annotate` knows; `blur` hides whoever is found, whatever
+    the score and height; `mirror` shows the picture as a mirror does.
     """
 
     analyzer: Analyzer
@@ -39,6 +40,7 @@ class Settings:
     labels: tuple[Part, ...] = ("gender", "probability", "age")
     blur: bool = False
     mirror: bool = False
+    smallest_px: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +149,8 @@ class _Stream:
 
     def look(self, image: Image, time_s: float, settings: Settings) -> Scene | None:
         """Return the newest scene by now. Raises what its analysis raised; all is well from the next on."""
-        scene = self.watcher.look(image, time_s, settings.analyzer, settings.mirror, settings.threshold)
+        least = (0.0, 0) if settings.blur else (settings.threshold, settings.smallest_px)
+        scene = self.watcher.look(image, time_s, settings.analyzer, settings.mirror, *least)
         if scene is not None:
             self.error = None
         return scene

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
-from agegender import images, models
+from agegender import choices, images, models
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ModelError
 from agegender.models import ModelSpec
-from agegender.previews import Preview, make_preview
+from agegender.previews import Look, Preview, make_preview
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,10 +35,11 @@ PAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a visitor chose in the sidebar, in names that `build_analyzer` knows."""
+    """What a visitor chose in the sidebar: names that `build_analyzer` knows, and what is shown of faces."""
 
     detector: str = "auto"
     estimator: str = "apparent"
+    look: Look = field(default_factory=Look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +115,18 @@ def sidebar() -> Settings:
         st.space("small")
         detector = _choose("Finding faces", "detector", DETECTORS, specs)
         estimator = _choose("Estimating age and gender", "estimator", ESTIMATORS, specs)
-    return Settings(detector, estimator)
+        return Settings(detector, estimator, choices.look(detector))
 
 
 def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, ModelSpec]) -> str:
-    # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
-    # the first run of another page still gets the default.)
-    widget = f"choose-{key}"
-    st.session_state[widget] = st.session_state.setdefault(key, names[0])
     name = st.selectbox(
         label,
         names,
         format_func=lambda name: AUTO if name == "auto" else specs[name].title,
-        key=widget,
-        on_change=_remember,
-        args=(key, widget),
+        **choices.remembered(key, names[0]),
     )
     st.caption("YuNet, or a Haar cascade where YuNet cannot be had" if name == "auto" else facts(specs[name]))
     return str(name)
-
-
-def _remember(key: str, widget: str) -> None:
-    st.session_state[key] = st.session_state[widget]
 
 
 def facts(spec: ModelSpec) -> str:

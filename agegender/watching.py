@@ -45,7 +45,13 @@ class Watcher:
         self._pending: Future[Scene] | None = None
 
     def look(
-        self, image: Image, time_s: float, analyzer: Analyzer, mirror: bool, threshold: float
+        self,
+        image: Image,
+        time_s: float,
+        analyzer: Analyzer,
+        mirror: bool,
+        threshold: float,
+        smallest_px: int = 0,
     ) -> Scene | None:
         """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
 
@@ -58,7 +64,7 @@ class Watcher:
             self._mirror, self._scene, self._pending = mirror, None, None
         self._collect()
         if self._pending is None:
-            self._pending = _in_thread(lambda: _follow(follower, image, time_s, threshold))
+            self._pending = _in_thread(lambda: _follow(follower, image, time_s, threshold, smallest_px))
             if self._meter.analysis_s <= PATIENCE_S:
                 wait([self._pending], PATIENCE_S)
             self._collect()
@@ -72,9 +78,9 @@ class Watcher:
         self._meter.analysed(self._scene.seconds)
 
 
-def _follow(follower: Follower, image: Image, time_s: float, threshold: float) -> Scene:
+def _follow(follower: Follower, image: Image, time_s: float, threshold: float, smallest_px: int) -> Scene:
     start_s = time.perf_counter()
-    tracks = follower.follow(image, time_s, threshold)
+    tracks = follower.follow(image, time_s, threshold, smallest_px)
     return Scene(image, time_s, tracks, time.perf_counter() - start_s)
 
 

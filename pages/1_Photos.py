@@ -10,7 +10,7 @@ import streamlit as st
 from agegender import cards, ui
 from agegender.analyzer import Analyzer
 from agegender.errors import ImageError
-from agegender.previews import annotated_original
+from agegender.previews import Look, annotated_original, kept
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
@@ -25,7 +25,9 @@ Picture = tuple[str, bytes]
 
 def from_files() -> list[Picture]:
     """Return the uploaded pictures, no more than are analysed at once."""
-    files = st.file_uploader("Pictures, up to 50 MB each", TYPES, accept_multiple_files=True)
+    files = st.file_uploader(
+        "Pictures, up to 50 MB each", TYPES, accept_multiple_files=True, max_upload_size=50
+    )
     if len(files) > ui.MAX_PICTURES:
         st.warning(f"Only the first {ui.MAX_PICTURES} pictures are analysed. Remove some to see others.")
     return [(file.name, file.getvalue()) for file in files[: ui.MAX_PICTURES]]
@@ -44,7 +46,7 @@ def from_samples() -> list[Picture]:
     return [(name, (Path(__file__).parents[1] / "samples" / SAMPLES[name]).read_bytes())]
 
 
-def show(number: int, name: str, data: bytes, analyzer: Analyzer) -> int:
+def show(number: int, name: str, data: bytes, analyzer: Analyzer, look: Look) -> int:
     """Show one picture with its faces, or why it cannot be read, and return the number of its faces."""
     st.text(name)  # a stranger's text: neither Markdown nor HTML
     try:
@@ -52,20 +54,25 @@ def show(number: int, name: str, data: bytes, analyzer: Analyzer) -> int:
     except ImageError as error:
         st.error(ui.escape(str(error)), icon=":material/broken_image:")
         return 0
-    cards.show_preview(shown)
-    if not shown.analysis.readings:
+    cards.show_preview(shown, look)
+    faces = len(kept(shown.analysis, look).readings)
+    left_out = len(shown.analysis.readings) - faces
+    if left_out:
+        text = "less certain or smaller than the sidebar asks for"
+        st.caption(f"{cards.count_of(left_out, 'face').capitalize()} left out: {text}.")
+    elif not faces:
         st.info(NO_FACE, icon=":material/search_off:")
         return 0
     st.download_button(
         "Download with frames",
-        partial(annotated_original, data, shown.analysis),
+        partial(annotated_original, data, shown.analysis, look),
         f"{Path(name).stem}-faces.jpg",
         "image/jpeg",
         key=f"download-{number}",
         on_click="ignore",
         icon=":material/download:",
     )
-    return len(shown.analysis.readings)
+    return faces
 
 
 st.set_page_config("Photos", "🙂")
@@ -86,7 +93,7 @@ for number, (name, data) in enumerate(pictures):
     position = f"{number + 1} of {len(pictures)}"
     status.progress(number / len(pictures), f"Analysing picture {position}: {ui.escape(name)}")
     with st.container(border=len(pictures) > 1):
-        faces += show(number, name, data, analyzer)
+        faces += show(number, name, data, analyzer, settings.look)
 status.markdown(f"**{cards.count_of(faces, 'face')}** in {cards.count_of(len(pictures), 'picture')}")
 st.caption(
     "In bold the most probable of eight ranges; below it the expected age, "

@@ -10,18 +10,11 @@ import streamlit as st
 from streamlit_webrtc import webrtc_streamer
 
 from agegender import roster, ui
-from agegender.drawing import Part
 from agegender.ice import ice_servers
 from agegender.images import encode_jpeg
 from agegender.streaming import Settings, VideoProcessor
 
 CAMERAS = {"Front": "user", "Back": "environment"}
-LABELS: dict[str, Part] = {
-    "Gender": "gender",
-    "Certainty": "probability",
-    "Age range": "age",
-    "Years": "years",
-}
 
 CONNECT_S = 15.0
 """How long a connection may take before the page says what may be wrong."""
@@ -72,14 +65,8 @@ def choose() -> tuple[str, Settings]:
         mirror = st.toggle("Mirror", value=camera == "Front", key=f"live-mirror-{camera}")
     with st.container():  # what comes and goes in here must not move the video
         analyzer = ui.analyzer(chosen.detector, chosen.estimator)
-    least = float(getattr(analyzer.detector, "score", 0.5))
-    with st.sidebar:
-        names = st.pills("Labels tell", LABELS, selection_mode="multi", default=list(LABELS)[:3])
-        threshold = st.slider(
-            "Least confidence in a face", least, 0.95, least, 0.05, "percent", key=f"live-least-{least}"
-        )
-        blur = st.toggle("Hide faces", key="live-blur")
-    return str(camera), Settings(analyzer, threshold, tuple(LABELS[name] for name in names), blur, mirror)
+    look = chosen.look
+    return str(camera), Settings(analyzer, look.score, look.labels, look.blur, mirror, look.smallest_px)
 
 
 def stream(camera: str, processor: VideoProcessor) -> bool:

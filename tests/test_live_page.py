@@ -141,10 +141,12 @@ def test_settings_reach_the_frames_while_it_plays(streamer: Streamer) -> None:
     assert streamer.send(image)[-1, -1, 0] == 90
     callback = streamer.asked["video_frame_callback"]
     next(toggle for toggle in page.toggle if toggle.label == "Hide faces").set_value(True).run()
-    page.slider[0].set_value(0.95).run()
+    page.slider[0].set_value(0.95)
+    page.slider[1].set_value(50).run()
     assert streamer.asked["video_frame_callback"] == callback  # the video went on
     processor = callback.__self__
-    assert (processor.settings.blur, processor.settings.threshold) == (True, 0.95)
+    settings = processor.settings
+    assert (settings.blur, settings.threshold, settings.smallest_px) == (True, 0.95, 50)
 
 
 def test_the_other_camera_starts_by_itself_and_is_not_mirrored(streamer: Streamer) -> None:

@@ -180,6 +180,37 @@ def test_settings_stay_from_page_to_page() -> None:
     page.sidebar.selectbox[1].set_value("levi-hassner").run()
     page.switch_page("app.py").run()
     assert [choice.value for choice in good(page).sidebar.selectbox] == ["haar", "levi-hassner"]
+    page.sidebar.slider(key="choose-smallest_px").set_value(30)
+    page.sidebar.slider(key="choose-score-0.5").set_value(0.8)
+    page.sidebar.toggle(key="choose-blur").set_value(True).run()
+    page.switch_page("pages/1_Photos.py").run()
+    sidebar = good(page).sidebar
+    assert [slider.value for slider in sidebar.slider] == [0.8, 30]
+    assert sidebar.toggle[0].value is True
+
+
+@pytest.mark.parametrize(
+    ("widget", "value", "faces"),
+    [("choose-smallest_px", 50, 1), ("choose-smallest_px", 60, 0), ("choose-score-0.7", 0.95, 0)],
+)
+def test_what_is_shown_of_faces_changes_without_the_nets(
+    stub: OneFace, widget: str, value: float, faces: int
+) -> None:
+    page = photos(("a.png", png("red", "blue")))
+    page.sidebar.slider(key=widget).set_value(value).run()
+    page.sidebar.toggle(key="choose-blur").set_value(True).run()
+    assert cards(good(page)) == faces
+    assert any("left out" in text for text in texts(page)) == (not faces)
+    assert stub.calls == 2
+
+
+@pytest.mark.usefixtures("stub")
+def test_another_detector_may_ask_for_more_than_was_chosen() -> None:
+    page = home()
+    page.sidebar.selectbox[0].set_value("haar").run()
+    page.sidebar.slider[0].set_value(0.55).run()
+    page.sidebar.selectbox[0].set_value("auto").run()
+    assert (page.sidebar.slider[0].min, page.sidebar.slider[0].value) == (0.7, 0.7)
 
 
 @pytest.mark.usefixtures("stub")

@@ -9,8 +9,11 @@ import pytest
 from agegender.images import decode
 from agegender.previews import (
     LARGEST_PX,
+    Look,
     annotated_original,
     annotated_preview,
+    kept,
+    kept_crops,
     make_preview,
     resized,
 )
@@ -19,8 +22,8 @@ from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 29.0, 22.0, 37.0)
 
 
-def analysis_of(width_px: int, height_px: int, *boxes: Box) -> Analysis:
-    readings = tuple(Reading(Face(box, 0.9, ((1.0, 2.0),) * 5), AGE, Gender(0.9)) for box in boxes)
+def analysis_of(width_px: int, height_px: int, *boxes: Box, score: float = 0.9) -> Analysis:
+    readings = tuple(Reading(Face(box, score, ((1.0, 2.0),) * 5), AGE, Gender(0.9)) for box in boxes)
     return Analysis(width_px, height_px, readings, 0.1)
 
 
@@ -58,7 +61,7 @@ def test_boxes_follow_a_picture_made_smaller() -> None:
 def test_the_frame_of_a_preview_lies_where_the_face_does() -> None:
     image = np.full((1920, 2560, 3), 255, dtype=np.uint8)
     preview = make_preview(image, analysis_of(2560, 1920, Box(800, 800, 1600, 1600)))
-    drawn = decode(annotated_preview(preview))
+    drawn = decode(annotated_preview(preview, Look()))
     changed = np.argwhere((drawn < 200).any(axis=2))
     top, left, bottom, right = *changed.min(axis=0), *changed.max(axis=0)
     assert drawn.shape[:2] == LARGEST_PX[::-1]
@@ -72,8 +75,48 @@ def test_a_download_has_its_own_size_and_no_metadata() -> None:
     exif = PIL.Image.Exif()
     exif[0x010E] = "where I live"
     PIL.Image.new("RGB", (1600, 1200), "white").save(file, "JPEG", exif=exif, comment=b"secret")
-    saved = annotated_original(file.getvalue(), analysis_of(1600, 1200, Box(100, 100, 400, 400)))
+    saved = annotated_original(file.getvalue(), analysis_of(1600, 1200, Box(100, 100, 400, 400)), Look())
     with PIL.Image.open(BytesIO(saved)) as picture:
         assert picture.size == (1600, 1200)
         assert dict(picture.getexif()) == {}
     assert b"where I live" not in saved and b"secret" not in saved
+
+
+@pytest.mark.parametrize(
+    ("look", "left"),
+    [
+        (Look(), [80, 200]),
+        (Look(score=0.9), [80, 200]),
+        (Look(score=0.95), []),
+        (Look(smallest_px=81), [200]),
+    ],
+)
+def test_faces_too_small_or_uncertain_are_left_out_with_their_crops(look: Look, left: list[int]) -> None:
+    image = np.full((3000, 4000, 3), 120, dtype=np.uint8)
+    boxes = Box(100, 100, 160, 180), Box(500, 500, 700, 700)
+    preview = make_preview(image, analysis_of(4000, 3000, *boxes))
+    assert [reading.face.box.height for reading in kept(preview.analysis, look).readings] == left
+    assert len(kept_crops(preview, look)) == len(left)
+    drawn = decode(annotated_preview(preview, look))
+    assert (np.abs(drawn.astype(int) - 120).max() > 50) == bool(left)
+
+
+@pytest.mark.parametrize("score", [0.0, 0.95], ids=["shown", "left out"])
+def test_a_hidden_face_is_a_few_blocks_wherever_it_is_shown_or_saved(score: float) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
+    box = Box(400, 300, 700, 660)
+    analysis, look = analysis_of(1200, 900, box), Look(score=score, labels=(), blur=True)
+    file = BytesIO()
+    PIL.Image.fromarray(noise).save(file, "PNG")
+    preview = make_preview(noise, analysis)
+    pictures = [
+        decode(annotated_original(file.getvalue(), analysis, look)),
+        decode(annotated_preview(preview, look)),
+    ]
+    inner = [picture[330:630, 430:670] for picture in pictures]
+    inner += [decode(crop)[45:115, 45:115] for crop in kept_crops(preview, look)]
+    assert len(inner) == (3 if score == 0.0 else 2)
+    for face in inner:
+        steps = np.abs(np.diff(face.astype(int), axis=1)).max(axis=2) > 12
+        assert steps.any(axis=0).mean() < 0.25  # what changes lies at the edges of blocks, and noise is gone
+        assert face.std() < 25 < noise.std()

@@ -1,0 +1,63 @@
+"""What the sidebar remembers from page to page, and its settings of what is shown of faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from agegender.drawing import Part
+from agegender.previews import Look
+
+LABELS: dict[str, Part] = {
+    "Gender": "gender",
+    "Certainty": "probability",
+    "Age range": "age",
+    "Years": "years",
+}
+
+HIDE_HELP = "Faces become a few plain blocks, in downloads too. A face that is not found is not hidden."
+
+
+def remembered(key: str, default: object, widget: str = "") -> dict[str, Any]:
+    """Return the arguments of a widget that keeps its value from page to page.
+
+    `widget` is its own key where there are several for one value, as with other limits.
+    """
+    # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
+    # the first run of another page still gets the default.)
+    widget = widget or f"choose-{key}"
+    st.session_state[widget] = st.session_state.setdefault(key, default)
+    return {"key": widget, "on_change": _remember, "args": (key, widget)}
+
+
+def _remember(key: str, widget: str) -> None:
+    st.session_state[key] = st.session_state[widget]
+
+
+def look(detector: str) -> Look:
+    """Draw the settings of what is shown of faces found by this detector, and return them."""
+    score = _least_score(0.5 if detector == "haar" else 0.7)
+    smallest_px = st.slider(
+        "Smallest face",
+        0,
+        400,
+        step=10,
+        format="%d px",
+        help="The height of a face in pixels of the picture. Smaller ones are left out.",
+        **remembered("smallest_px", 0),
+    )
+    names = st.pills("Labels tell", LABELS, selection_mode="multi", **remembered("labels", list(LABELS)[:3]))
+    blur = st.toggle("Hide faces", help=HIDE_HELP, **remembered("blur", False))
+    return Look(score, smallest_px, tuple(LABELS[name] for name in names), blur)
+
+
+def _least_score(least: float) -> float:
+    """Return the least confidence that is chosen; 0 where that is what the detector asks for itself."""
+    key = f"choose-score-{least}"
+    arguments = remembered("score", 0.0, key)
+    st.session_state[key] = max(least, st.session_state[key])  # chosen for another detector
+    chosen = float(
+        st.slider("Least confidence in a face", least, 0.95, step=0.05, format="percent", **arguments)
+    )
+    return chosen if chosen > least else 0.0
