@@ -1,4 +1,4 @@
-"""The command line: python -m agegender analyze | models | evaluate."""
+"""The command line: python -m agegender analyze | models | evaluate | video."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agegender import commands
+from agegender import commands, video_command
 from agegender.analyzer import DETECTORS, ESTIMATORS
 from agegender.datasets import KINDS
 from agegender.errors import AgeGenderError
@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     _add_analyze(each.add_parser("analyze", help="say what is seen in pictures"))
     _add_models(each.add_parser("models", help="list the models, or fetch some"))
     _add_evaluate(each.add_parser("evaluate", help="measure accuracy on a labelled data set"))
+    video = each.add_parser("video", help="annotate a video, and say who is in it")
+    video_command.add_arguments(video)
+    _add_model_names(video)
     return whole
 
 

@@ -29,6 +29,7 @@ PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Photos.py", "Photos", ":material/photo_library:"),
     ("pages/2_Live.py", "Live", ":material/videocam:"),
+    ("pages/3_Video.py", "Video", ":material/movie:"),
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 

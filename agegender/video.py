@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,12 +28,14 @@ class Options:
     """How to look at a video, and what to draw.
 
     At most `per_second` frames a second are analysed; between them boxes move on as they did. `threshold`
-    is the least score of a face, on top of the detector's own; `labels` are the parts that
-    `drawing.annotate` knows. `blur` makes faces unrecognisable, and has every frame analysed for it.
+    is the least score of a face, on top of the detector's own, and `smallest_px` its least height; `labels`
+    are the parts that `drawing.annotate` knows. `blur` makes faces unrecognisable, whatever their score and
+    height, and has every frame analysed for it.
     """
 
     per_second: float = 10.0
     threshold: float = 0.0
+    smallest_px: int = 0
     labels: tuple[Part, ...] = ("gender", "probability", "age")
     blur: bool = False
 
@@ -64,7 +66,7 @@ class Progress:
 
 def annotate_video(
     source: Source, target: Path, analyzer: Analyzer, options: Options | None = None
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Write the video with boxes and labels to `target`, a new MP4 file; return how far it is.
 
     Sound, the times of frames and what is up are kept. To stop half-way, close the iterator: then, and
@@ -120,7 +122,8 @@ class _Annotator:
         image, options = shot.image, self._options
         is_due = options.blur or shot.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
         if is_due:
-            self._tracks = self._follower.follow(image, shot.time_s, options.threshold)
+            least = (0.0, 0) if options.blur else (options.threshold, options.smallest_px)
+            self._tracks = self._follower.follow(image, shot.time_s, *least)
             self._analysed_s = shot.time_s
             # A grid in time: of 25 frames a second 10 are analysed, not every third.
             grid_s = self._due_s + 1 / options.per_second

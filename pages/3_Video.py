@@ -1,0 +1,87 @@
+"""Video: a file in; out come an annotated MP4, who is in view when, and what is known of each person."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import streamlit as st
+
+from agegender import ui
+from agegender.containers import MAX_BYTES
+from agegender.footage import LIMITS
+from agegender.previews import Look
+from agegender.sample_clip import sample_clip
+from agegender.screening import Result, annotate, show_result
+from agegender.video import Options
+
+TYPES = ["mp4", "m4v", "mov", "webm", "mkv", "avi", "gif"]
+
+
+@st.cache_resource(show_spinner="Making the sample …")
+def sample() -> bytes:
+    """Return the sample clip, the same one for all visitors."""
+    return sample_clip()
+
+
+def choose_video() -> tuple[str, str, BytesIO] | None:
+    """Return what tells the chosen video from others, its name and its file; None where there is none yet."""
+    way = st.segmented_control(
+        "Where from", ["Upload", "Sample"], default="Upload", required=True, label_visibility="collapsed"
+    )
+    if way == "Sample":
+        st.caption("Six seconds made of two portraits in the public domain (NASA, US Navy).")
+        return "sample", "sample.mp4", BytesIO(sample())
+    file = st.file_uploader(f"A video, {LIMITS}", TYPES, max_upload_size=MAX_BYTES // 1_000_000)
+    return (file.file_id, file.name, file) if file else None
+
+
+def choose_options(look: Look) -> Options:
+    """Return how to look at the video and what to draw, as chosen in the sidebar."""
+    with st.sidebar:
+        per_second = st.slider(
+            "Frames analysed a second, at most",
+            1,
+            30,
+            10,
+            help="Fewer are faster; boxes move on between them. To hide faces, every frame is analysed.",
+        )
+    return Options(float(per_second), look.score, look.smallest_px, look.labels, look.blur)
+
+
+def set_running(identity: str | None) -> None:
+    """Have the video that this tells from others worked on from the next run on, or none."""
+    st.session_state.video_running = identity
+
+
+st.set_page_config("Video", "🙂")
+settings = ui.sidebar()
+options = choose_options(settings.look)
+
+st.title("Video")
+st.markdown("Everybody in a video is framed and followed, and age and gender settle while they are in view.")
+chosen = choose_video()
+if chosen is None:
+    set_running(None)
+    st.session_state.pop("video_result", None)
+    st.caption(
+        f"{LIMITS.capitalize()}. Videos are analysed on the server and are gone when you leave the page."
+    )
+    st.stop()
+
+identity, name, file = chosen
+with st.container():  # whatever it says of models, what comes below stays where it is
+    analyzer = ui.analyzer(settings.detector, settings.estimator)
+known, result = st.session_state.get("video_result", (None, None))
+if st.session_state.get("video_running") == identity:
+    # A click on the button starts the script anew, which ends this run wherever it is.
+    st.button("Stop", on_click=set_running, args=(None,), icon=":material/stop_circle:")
+    st.session_state.video_result = identity, annotate(file, analyzer, options)
+    set_running(None)
+    st.rerun()
+label = "Find faces again" if known == identity else "Find faces"
+st.button(label, on_click=set_running, args=(identity,), type="primary", icon=":material/play_circle:")
+with st.container():
+    if known == identity and isinstance(result, Result):
+        show_result(result, name)
+    elif known == identity:
+        st.error(ui.escape(str(result)), icon=":material/error:")
