@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from agegender import cards, ui
-from agegender.analyzer import Analyzer
+from agegender import bundle, cards, histogram, ui
+from agegender.bundle import Picture
 from agegender.errors import ImageError
-from agegender.previews import Look, annotated_original, kept
+from agegender.previews import Look, Preview, annotated_original, kept
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
@@ -19,82 +21,123 @@ NO_FACE = (
     "not very small. Another way of finding faces can be chosen in the sidebar."
 )
 
+FEW = 3
+"""So many pictures are unfolded from the start."""
+
 # The name of a picture, as its owner gave it, and its file.
-Picture = tuple[str, bytes]
+Named = tuple[str, bytes]
 
 
-def from_files() -> list[Picture]:
+def from_files() -> list[Named]:
     """Return the uploaded pictures, no more than are analysed at once."""
-    files = st.file_uploader(
-        "Pictures, up to 50 MB each", TYPES, accept_multiple_files=True, max_upload_size=50
+    return first(
+        st.file_uploader("Pictures, up to 50 MB each", TYPES, accept_multiple_files=True, max_upload_size=50)
     )
+
+
+def from_folder() -> list[Named]:
+    """Return the pictures of a folder, no more than are analysed at once."""
+    label = "A folder with pictures, up to 50 MB each"
+    return first(st.file_uploader(label, TYPES, accept_multiple_files="directory", max_upload_size=50))
+
+
+def first(files: Sequence[UploadedFile]) -> list[Named]:
+    """Return as many of the files as are analysed at once, and say so where there are more."""
     if len(files) > ui.MAX_PICTURES:
         st.warning(f"Only the first {ui.MAX_PICTURES} pictures are analysed. Remove some to see others.")
     return [(file.name, file.getvalue()) for file in files[: ui.MAX_PICTURES]]
 
 
-def from_camera() -> list[Picture]:
+def from_camera() -> list[Named]:
     """Return the snapshot, if one was taken; the browser asks for the camera here and not before."""
     snapshot = st.camera_input("Look at the camera and take a picture")
     return [("snapshot.jpg", snapshot.getvalue())] if snapshot else []
 
 
-def from_samples() -> list[Picture]:
+def from_samples() -> list[Named]:
     """Return the chosen sample picture."""
     name = str(st.radio("Sample picture", SAMPLES, horizontal=True))
     st.caption("Both portraits are in the public domain (US Navy, NASA).")
     return [(name, (Path(__file__).parents[1] / "samples" / SAMPLES[name]).read_bytes())]
 
 
-def show(number: int, name: str, data: bytes, analyzer: Analyzer, look: Look) -> int:
-    """Show one picture with its faces, or why it cannot be read, and return the number of its faces."""
-    st.text(name)  # a stranger's text: neither Markdown nor HTML
-    try:
-        shown = ui.preview(data, analyzer)
-    except ImageError as error:
-        st.error(ui.escape(str(error)), icon=":material/broken_image:")
-        return 0
-    cards.show_preview(shown, look)
+def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
+    """Show one picture with its faces in a section to fold, and return the number of its faces."""
     faces = len(kept(shown.analysis, look).readings)
-    left_out = len(shown.analysis.readings) - faces
-    if left_out:
-        text = "less certain or smaller than the sidebar asks for"
-        st.caption(f"{cards.count_of(left_out, 'face').capitalize()} left out: {text}.")
-    elif not faces:
-        st.info(NO_FACE, icon=":material/search_off:")
-        return 0
-    st.download_button(
-        "Download with frames",
-        partial(annotated_original, data, shown.analysis, look),
-        f"{Path(name).stem}-faces.jpg",
-        "image/jpeg",
-        key=f"download-{number}",
-        on_click="ignore",
-        icon=":material/download:",
-    )
+    count = cards.count_of(faces, "face")
+    with st.expander(f"{ui.escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
+        cards.show_preview(shown, look)
+        left_out = len(shown.analysis.readings) - faces
+        if left_out:
+            text = "less certain or smaller than the sidebar asks for"
+            st.caption(f"{cards.count_of(left_out, 'face').capitalize()} left out: {text}.")
+        elif not faces:
+            st.info(NO_FACE, icon=":material/search_off:")
+        if faces or look.blur:
+            download(
+                "Download with frames",
+                partial(annotated_original, picture.data, shown.analysis, look),
+                next(bundle.saved_names([picture.name])),
+                "image/jpeg",
+                key=f"download-{number}",
+            )
     return faces
+
+
+def show_summary(pictures: list[Picture]) -> None:
+    """Show how many faces look how old, and what can be downloaded of all pictures."""
+    readings = [reading for picture in pictures for reading in kept(picture.analysis, look).readings]
+    ages = histogram.count_ages(readings)
+    if len(readings) > 1:
+        most = max(map(max, ages.values()))
+        for place, (gender, numbers) in zip(st.columns(2), ages.items(), strict=False):
+            place.markdown(f"{gender} · {sum(numbers)}")
+            chart = histogram.chart(gender, numbers, most)
+            place.altair_chart(chart, width="stretch", alt=histogram.description(gender, numbers))
+    with st.container(horizontal=True):
+        if len(pictures) > 1:
+            zipped = partial(bundle.zipped, pictures, look)
+            download("All with frames (ZIP)", zipped, "faces.zip", "application/zip")
+        download("Table (CSV)", partial(bundle.as_csv, pictures, look), "faces.csv", "text/csv")
+        download("Data (JSON)", partial(bundle.as_json, pictures, look), "faces.jsonl", "application/jsonl")
+
+
+def download(label: str, make: Callable[[], bytes], name: str, mime: str, key: str | None = None) -> None:
+    """Draw a button that makes a file when it is pressed."""
+    st.download_button(label, make, name, mime, key, on_click="ignore", icon=":material/download:")
 
 
 st.set_page_config("Photos", "🙂")
 settings = ui.sidebar()
+look: Look = settings.look
 
 st.title("Photos")
-ways = {"Upload": from_files, "Camera": from_camera, "Samples": from_samples}
+ways = {"Upload": from_files, "Folder": from_folder, "Camera": from_camera, "Samples": from_samples}
 way = st.segmented_control("Where from", ways, default="Upload", required=True, label_visibility="collapsed")
-pictures = ways[str(way)]()
-if not pictures:
+chosen = ways[str(way)]()
+if not chosen:
     st.caption("Pictures are analysed in the memory of the server and kept nowhere.")
     st.stop()
 
 analyzer = ui.analyzer(settings.detector, settings.estimator)
-status = st.empty()
+status, summary = st.empty(), st.container()
+pictures: list[Picture] = []
 faces = 0
-for number, (name, data) in enumerate(pictures):
-    position = f"{number + 1} of {len(pictures)}"
-    status.progress(number / len(pictures), f"Analysing picture {position}: {ui.escape(name)}")
-    with st.container(border=len(pictures) > 1):
-        faces += show(number, name, data, analyzer, settings.look)
-status.markdown(f"**{cards.count_of(faces, 'face')}** in {cards.count_of(len(pictures), 'picture')}")
+for number, (name, data) in enumerate(chosen):
+    position = f"{number + 1} of {len(chosen)}"
+    status.progress(number / len(chosen), f"Analysing picture {position}: {ui.escape(name)}")
+    try:
+        shown = ui.preview(data, analyzer)
+    except ImageError as error:
+        with st.expander(f"{ui.escape(name)} · cannot be read", True, key=f"picture-{number}"):
+            st.error(ui.escape(str(error)), icon=":material/broken_image:")
+        continue
+    pictures.append(Picture(name, data, shown.analysis))
+    faces += show(pictures[-1], shown, number, expanded=len(chosen) <= FEW)
+status.markdown(f"**{cards.count_of(faces, 'face')}** in {cards.count_of(len(chosen), 'picture')}")
+if pictures:
+    with summary:
+        show_summary(pictures)
 st.caption(
     "In bold the most probable of eight ranges; below it the expected age, "
     "and the years between which it lies in 8 of 10 cases."

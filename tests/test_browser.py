@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
+import numpy as np
 import PIL.Image
 import pytest
 
 from agegender.analyzer import build_analyzer
 from agegender.images import decode
+from agegender.types import Analysis
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -87,12 +92,55 @@ def test_names_are_text_and_broken_files_stop_nothing(page: Page, app_url: str) 
     )
     page.get_by_text("1 face in 3 pictures").wait_for()
     main = page.get_by_test_id("stMain")
-    assert main.get_by_test_id("stText").all_inner_texts() == [hostile, f"broken {hostile}", "good.png"]
+    names = main.get_by_test_id("stExpander").locator("summary")
+    results = [f"{hostile} · no faces", f"broken {hostile} · cannot be read", "good.png · 1 face"]
+    for name, result in zip(names.all(), results, strict=True):
+        assert result in name.inner_text()
     assert main.get_by_text("This is not a picture").count() == 1
     assert main.get_by_text("No face was found").count() == 1
     assert cards(page).count() == 1
     assert page.locator('img[src="x"]').count() == 0
     assert page.evaluate("window.hacked") is None
+
+
+def test_twenty_pictures_can_be_saved_hidden_and_as_tables(page: Page, app_url: str) -> None:
+    data = (SAMPLES / "grace_hopper.jpg").read_bytes()
+    original = decode(data)
+    analysis = build_analyzer()(original)
+    files = [{"name": f"{i // 2}.jpg", "mimeType": "image/jpeg", "buffer": data} for i in range(20)]
+    open_photos(page, app_url)
+    page.get_by_text("Hide faces").click()
+    page.set_input_files(UPLOAD, files)
+    page.get_by_text("20 faces in 20 pictures").wait_for()
+    with ZipFile(saved(page, "All with frames (ZIP)")) as archive:
+        assert len(set(archive.namelist())) == 20
+        hidden = decode(archive.read("3-faces-2.jpg"))
+    assert hidden.shape == original.shape
+    (left, top), (right, bottom) = face_of(analysis)
+    face, was = (picture[top:bottom, left:right].astype(int) for picture in (hidden, original))
+    smooth = (np.abs(np.diff(face, axis=1)).max(axis=2) < 12).mean()
+    assert smooth > 0.8, "more than a few plain blocks"
+    assert np.abs(face - was).mean() > 5
+    with saved(page, "Table (CSV)").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["file"] for row in rows] == [file["name"] for file in files]
+    assert {row["age_range"] for row in rows} == {analysis.readings[0].age.range}
+    found = [json.loads(line) for line in saved(page, "Data (JSON)").read_text().splitlines()]
+    assert [picture["faces"][0]["gender"]["label"] for picture in found] == [row["gender"] for row in rows]
+
+
+def saved(page: Page, button: str) -> Path:
+    """Press a button and return the file that it saves."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return download.value.path()
+
+
+def face_of(analysis: Analysis) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the inner part of the only face's box, without frame and label."""
+    box = analysis.readings[0].face.box
+    (x, y), across, down = box.center, 0.3 * box.width, 0.3 * box.height
+    return (int(x - across), int(y - down)), (int(x + across), int(y + down))
 
 
 @pytest.mark.parametrize("width_px", [360, 390])

@@ -201,6 +201,13 @@ def test_faces_below_the_threshold_are_left_out() -> None:
     assert len(follower_of(scripted).follow(BLANK, 0.0)) == 2
 
 
+def test_faces_smaller_than_asked_for_are_left_out() -> None:
+    scripted = Scripted([part(0.1, 0.1, 0.2), part(0.6, 0.1, 0.4)])
+    heights = [track.box.height for track in follower_of(scripted).follow(BLANK, 0.0)]
+    least_px = round(max(heights)) - 1
+    assert len(follower_of(scripted).follow(BLANK, 0.0, smallest_px=least_px)) == 1
+
+
 def test_faces_come_back_in_the_pixels_of_the_frame() -> None:
     follower = follower_of(Scripted([part(0.5, 0.25, 0.25)]))
     for i in range(3):  # at full size, then at half

@@ -78,12 +78,16 @@ def texts(page: AppTest) -> list[str]:
 
 
 def cards(page: AppTest) -> int:
-    """Return how many faces have a card: each has one chart."""
+    """Return how many faces have a card: each tells one gender."""
+    return sum(bool(re.fullmatch(r"\*\*(Female|Male) \d\d %\*\*", text)) for text in texts(page))
+
+
+def charts(page: AppTest) -> int:
     return len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart"))
 
 
-def tells_a_gender(page: AppTest) -> bool:
-    return any(re.fullmatch(r"\*\*(Female|Male) \d\d %\*\*", text) for text in texts(page))
+def downloads(page: AppTest) -> list[str]:
+    return [button.proto.label for button in page.get("download_button")]
 
 
 def png(*colours: str) -> bytes:
@@ -97,8 +101,7 @@ def png(*colours: str) -> bytes:
 
 def test_home_shows_what_it_does_on_a_sample() -> None:
     page = home()
-    assert cards(page) == 1
-    assert tells_a_gender(page)
+    assert (cards(page), charts(page)) == (1, 1)
     assert any("years" in text for text in texts(page))
 
 
@@ -109,7 +112,7 @@ def test_a_sample_shows_its_face_with_a_card(name: str) -> None:
     page.radio[0].set_value(name).run()
     assert cards(good(page)) == 1
     assert "**1 face** in 1 picture" in texts(page)
-    assert tells_a_gender(page)
+    assert charts(page) == 1  # there is nothing to sum up
 
 
 def test_a_card_says_what_was_read(stub: OneFace) -> None:
@@ -131,7 +134,8 @@ def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
 @pytest.mark.usefixtures("stub")
 def test_what_cannot_be_read_gets_its_message_and_the_others_go_on() -> None:
     page = photos(("a.jpg", SAMPLE), ("b.png", b"no picture"), ("c.png", b""), ("d.jpg", SAMPLE[:999] * 2))
-    assert [text.value for text in page.text] == ["a.jpg", "b.png", "c.png", "d.jpg"]
+    results = ["a.jpg · 1 face", *(f"{name} · cannot be read" for name in ("b.png", "c.png", "d.jpg"))]
+    assert [result.label for result in page.expander] == list(map(ui.escape, results))
     assert len(page.error) == 3 and "not a picture" in page.error[0].value
     assert "empty" in page.error[1].value
     assert cards(page) == 1
@@ -149,7 +153,11 @@ def test_where_no_face_is_it_says_so_and_what_helps() -> None:
 @pytest.mark.usefixtures("stub")
 def test_a_hostile_name_is_shown_as_it_is_and_never_interpreted() -> None:
     page = photos((HOSTILE, png("red", "blue")), (HOSTILE, b"no picture"))
-    assert [text.value for text in page.text] == [HOSTILE, HOSTILE]
+    escaped = ui.escape(HOSTILE)
+    assert [result.label for result in page.expander] == [
+        f"{escaped} · 1 face",
+        f"{escaped} · cannot be read",
+    ]
     assert not any("onerror" in text for text in texts(page))
     assert ui.escape(HOSTILE).startswith(r"\<img src\=x onerror\=alert\(1\)\> \*\*b\*\* \[a\]\(javascript\:")
 
@@ -168,6 +176,7 @@ def test_too_many_pictures_are_said_and_the_first_ones_analysed() -> None:
     files = [(f"{i}.png", png(f"#0000{i:02x}", "red")) for i in range(ui.MAX_PICTURES + 2)]
     page = photos(*files)
     assert cards(page) == ui.MAX_PICTURES
+    assert not any(result.proto.expanded for result in page.expander)
     assert str(ui.MAX_PICTURES) in page.warning[0].value
 
 
@@ -263,3 +272,22 @@ def test_the_second_choice_is_told_and_the_best_tried_again_later(
     assert [note.value for note in page.run().info] == [r"Faces are found with Haar\."]
     monkeypatch.setattr(ui, "RETRY_AFTER_S", 0.0)
     assert [note.value for note in page.run().info] == []
+
+
+@pytest.mark.usefixtures("stub")
+def test_several_faces_are_summed_up_and_all_can_be_downloaded() -> None:
+    page = photos(("a.png", png("red", "blue")), ("b.png", png("red", "green")), ("c.png", png("white")))
+    assert "Female · 2" in texts(page)
+    assert charts(page) == 3
+    assert all(result.proto.expanded for result in page.expander)
+    every = ["All with frames (ZIP)", "Table (CSV)", "Data (JSON)"]
+    assert downloads(page) == [*every, "Download with frames", "Download with frames"]
+    assert downloads(photos(("a.png", png("red", "blue"))))[:2] == every[1:]
+    assert downloads(photos(("a.png", b"no picture"))) == []
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_folder_can_be_chosen() -> None:
+    page = photos()
+    page.segmented_control[0].set_value("Folder").run()
+    assert good(page).file_uploader[0].proto.accept_directory
