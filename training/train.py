@@ -40,7 +40,8 @@ OPEN_END_YEARS = 1000.0
 """Stands for infinity where an interval of age is open: its logistic is 1, and its gradient 0, not NaN."""
 SIDE_PX = 112
 EARLY_SIDE_PX = 96
-"""The first half of the passes sees smaller crops: three quarters of the time a face."""
+EARLY_PASSES = 18
+"""The first passes see smaller crops: three quarters of the time a face."""
 
 
 class Faces:
@@ -140,8 +141,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path)
-    parser.add_argument("--passes", type=int, default=32)
-    parser.add_argument("--decay", type=float, default=0.3)
+    parser.add_argument("--passes", type=int, default=28)
+    parser.add_argument("--decay", type=float, default=0.29)
     options = parser.parse_args()
     torch.set_num_threads(1)
     distributed.init_process_group("gloo")
@@ -168,7 +169,7 @@ def main() -> None:
     steps_a_pass = (len(faces) - HELD_OUT) // BATCH
     for number in range(first, options.passes):
         start, losses = time.time(), []
-        size_px = EARLY_SIDE_PX if number < options.passes // 2 else SIDE_PX
+        size_px = EARLY_SIDE_PX if number < EARLY_PASSES else SIDE_PX
         net.train()
         torch.manual_seed(100 * number + rank)
         crops_of_pass = TrainingCrops(faces, size_px, number)
