@@ -1,9 +1,9 @@
-# Two commands: `make run` serves the app, `make test` checks everything.
+# `make run` serves the app, `make test` checks everything, `make screenshots` takes docs/screenshots anew.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check clean
+.PHONY: run test check screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py
@@ -16,6 +16,9 @@ check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+screenshots: $(VENV)/.development
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf $(VENV)

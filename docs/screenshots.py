@@ -1,0 +1,99 @@
+"""Take a picture of each page in Chromium, light, dark and as on a phone: `make screenshots`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import PIL.Image
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from browsing import chromium, serve  # noqa: E402
+from clips import clip_of_one, write_mjpeg  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+TARGET = ROOT / "docs" / "screenshots"
+SAMPLES = [ROOT / "samples" / name for name in ("grace_hopper.jpg", "astronaut.png")]  # in the public domain
+COLOURS = 256
+"""So many do for a page with photographs, and keep a file below 200 kB or so."""
+
+LOOKS = {
+    "light": {"viewport": {"width": 1280, "height": 1000}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 1000}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+}
+
+
+def home(page: Page) -> None:
+    """Wait for the sample."""
+    page.get_by_role("img", name="cut out").wait_for()
+
+
+def photos(page: Page) -> None:
+    """Show both samples."""
+    page.locator('[data-testid="stFileUploader"] input').set_input_files(SAMPLES)
+    page.get_by_text("in 2 pictures").wait_for()
+
+
+def live(page: Page) -> None:
+    """Have the camera see a face until its age has settled."""
+    component = page.frame_locator('iframe[title*="webrtc_streamer"]')
+    component.get_by_role("button", name="START").click()
+    page.locator(".people tbody tr").first.wait_for()
+    page.wait_for_timeout(4000)
+
+
+def video(page: Page) -> None:
+    """Have the sample clip annotated."""
+    page.get_by_text("Sample", exact=True).click()
+    page.get_by_role("button", name="Find faces").click()
+    page.locator(".people tbody tr, table tbody tr").first.wait_for()
+
+
+PAGES: dict[str, Callable[[Page], None]] = {"": home, "Photos": photos, "Live": live, "Video": video}
+
+
+def take(browser: Browser, url: str, look: str, path: str) -> None:
+    """Save one picture of a page."""
+    with browser.new_context(permissions=["camera"], **LOOKS[look]) as context:
+        context.set_default_timeout(120_000)
+        page = context.new_page()
+        page.goto(f"{url}/{path}")
+        PAGES[path](page)
+        page.wait_for_timeout(2500)  # charts and pictures fade in
+        shot = PIL.Image.open(BytesIO(page.screenshot())).convert("RGB")
+    colours = shot.quantize(COLOURS, PIL.Image.Quantize.MEDIANCUT)
+    small = shot.quantize(palette=colours, dither=PIL.Image.Dither.FLOYDSTEINBERG)
+    name = f"{path.lower() or 'home'}-{look}.png"
+    small.save(TARGET / name, optimize=True)
+    print(f"{name}: {(TARGET / name).stat().st_size // 1000} kB")
+
+
+def main() -> None:
+    """Take them all, or those whose names are asked for, as in `home-light`."""
+    wanted = sys.argv[1:]
+    TARGET.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        camera = Path(folder) / "camera.mjpeg"
+        write_mjpeg(camera, clip_of_one())
+        fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+        with (
+            serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url,
+            chromium(*fake, f"--use-file-for-fake-video-capture={camera}") as browser,
+        ):
+            for path in PAGES:
+                for look in LOOKS:
+                    if not wanted or f"{path.lower() or 'home'}-{look}" in wanted:
+                        take(browser, url, look, path)
+
+
+if __name__ == "__main__":
+    main()
