@@ -14,6 +14,7 @@ from agegender.sample_clip import sample_clip
 from agegender.screening import Result, annotate, show_result
 from agegender.video import Options
 
+KEY = "video-button"  # the same for both, or else the other one would linger below
 TYPES = ["mp4", "m4v", "mov", "webm", "mkv", "avi", "gif"]
 
 
@@ -59,7 +60,8 @@ options = choose_options(settings.look)
 
 st.title("Video")
 st.markdown("Everybody in a video is framed and followed, and age and gender settle while they are in view.")
-chosen = choose_video()
+with st.container():  # so that what comes below keeps its place, whatever spins meanwhile
+    chosen = choose_video()
 if chosen is None:
     set_running(None)
     st.session_state.pop("video_result", None)
@@ -69,17 +71,17 @@ if chosen is None:
     st.stop()
 
 identity, name, file = chosen
-with st.container():  # whatever it says of models, what comes below stays where it is
+with st.container():
     analyzer = ui.analyzer(settings.detector, settings.estimator)
 known, result = st.session_state.get("video_result", (None, None))
 if st.session_state.get("video_running") == identity:
     # A click on the button starts the script anew, which ends this run wherever it is.
-    st.button("Stop", on_click=set_running, args=(None,), icon=":material/stop_circle:")
+    st.button("Stop", KEY, on_click=set_running, args=(None,), icon=":material/stop_circle:")
     st.session_state.video_result = identity, annotate(file, analyzer, options)
     set_running(None)
     st.rerun()
 label = "Find faces again" if known == identity else "Find faces"
-st.button(label, on_click=set_running, args=(identity,), type="primary", icon=":material/play_circle:")
+st.button(label, KEY, on_click=set_running, args=(identity,), type="primary", icon=":material/play_circle:")
 with st.container():
     if known == identity and isinstance(result, Result):
         show_result(result, name)
