@@ -14,7 +14,7 @@ st.set_page_config("Apparent age and gender", "🙂")
 settings = ui.sidebar()
 
 st.title("How old does a face look?")
-st.markdown("Finds every face in a picture, a video or a webcam and estimates its **apparent** age and gender.")
+st.markdown("Finds every face in pictures, videos and a webcam and estimates **apparent** age and gender.")
 with st.container(horizontal=True):
     for path, label, icon in ui.PAGES[1:]:
         st.page_link(path, label=label, icon=icon)

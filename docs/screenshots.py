@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TARGET = ROOT / "docs" / "screenshots"
 SAMPLES = [ROOT / "samples" / name for name in ("grace_hopper.jpg", "astronaut.png")]  # in the public domain
-COLOURS = 256
+COLOURS = 128
 """So many do for a page with photographs, and keep a file below 200 kB or so."""
 
 LOOKS = {
