@@ -75,7 +75,7 @@ with st.container():
     analyzer = ui.analyzer(settings.detector, settings.estimator)
 known, result = st.session_state.get("video_result", (None, None))
 if st.session_state.get("video_running") == identity:
-    # A click on the button starts the script anew, which ends this run wherever it is.
+    # A click on the button starts the script anew, and ends this run when it next shows its progress.
     st.button("Stop", KEY, on_click=set_running, args=(None,), icon=":material/stop_circle:")
     st.session_state.video_result = identity, annotate(file, analyzer, options)
     set_running(None)
