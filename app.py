@@ -34,8 +34,8 @@ with becomes:
 with limits:
     st.subheader("What it cannot know")
     st.markdown(
-        "It guesses how old a face *looks*, not how old a person is, and often errs by five to ten years. "
-        "Its two gender labels come from the pictures it was trained on; they say nothing of who somebody "
-        "is. It errs more with small, blurred, dark or turned faces, with children's gender and with "
-        "people over 70. Decide nothing about anybody by it."
+        "It guesses how old a face *looks*, not how old a person is, and is six years off on average. "
+        "It takes people over 60 for younger than they are, and it reads children's gender less well. Expect "
+        "worse of small, blurred, dark or turned faces. Its two gender labels come from the pictures it was "
+        "trained on; they say nothing of who somebody is. Decide nothing about anybody by it."
     )

@@ -118,12 +118,13 @@ def _true_range(sample: Sample) -> str | None:
 
 
 def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
-    errors = [
-        abs(result.reading.age.years - result.sample.ages[0])
-        for result in found
-        if result.reading and result.sample.ages
-    ]
-    return (_mean("age_mae_years", "mean error of age", errors, "years"),)
+    pairs = [(r.reading.age, r.sample.ages[0]) for r in found if r.reading and r.sample.ages]
+    return (
+        _mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
+        _mean(
+            "age_in_interval", "age within the interval", [age.low <= true <= age.high for age, true in pairs]
+        ),
+    )
 
 
 def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, Figure]:

@@ -45,9 +45,7 @@ def annotate(options: argparse.Namespace) -> int:
     how = Options(options.per_second, blur=options.blur)
     with (
         closing(annotate_video(options.source, options.out, analyzer, how)) as steps,
-        tqdm(
-            total=100, unit="%", disable=None, leave=False, bar_format="{l_bar}{bar}| {remaining} left"
-        ) as bar,
+        tqdm(total=100, unit="%", disable=None, leave=False, bar_format=BAR) as bar,
     ):
         for step in steps:
             bar.update(round(100 * step.part, 1) - bar.n)

@@ -189,6 +189,7 @@ def test_utkface_figures_by_hand() -> None:
         "age_range_exact": (pytest.approx(1 / 3), 3),
         "age_range_within_one": (pytest.approx(2 / 3), 3),
         "age_mae_years": (pytest.approx((3.5 + 1 + 2 + 5 + 26) / 5), 5),
+        "age_in_interval": (0.8, 5),
     }
 
 
@@ -217,7 +218,14 @@ def test_figures_over_nothing_are_unknown_not_zero(opened: object) -> None:
     assert shown("utkface", results) == {
         "faces_found": (0, 1),
         **dict.fromkeys(
-            ("gender_accuracy", "age_range_exact", "age_range_within_one", "age_mae_years"), (None, 0)
+            (
+                "gender_accuracy",
+                "age_range_exact",
+                "age_range_within_one",
+                "age_mae_years",
+                "age_in_interval",
+            ),
+            (None, 0),
         ),
     }
     assert report_object(dataset, analyzer, results)["figures"]["gender_accuracy"] == {
