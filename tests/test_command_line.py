@@ -306,7 +306,8 @@ def test_evaluation_prints_figures(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (report["pictures"], report["unreadable"]) == (2, 1)
     assert report["figures"]["faces_found"] == {"value": 1.0, "count": 1}
     assert set(report["figures"]) == {
-        *("faces_found", "gender_accuracy", "age_range_exact", "age_range_within_one", "age_mae_years")
+        *("faces_found", "gender_accuracy", "age_range_exact", "age_range_within_one", "age_mae_years"),
+        "age_in_interval",
     }
     assert printed.err.startswith("9_0_0_20170117173333333.jpg: ")
     assert run(*arguments, "--limit", "1") == 0
