@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agegender import ages
 from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
+from agegender.errors import DatasetError
 from agegender.evaluation import Result
 from agegender.types import RANGES
 
@@ -26,6 +30,13 @@ class Figure:
     value: float | None
     count: int
     unit: str = "%"
+
+
+class Report(NamedTuple):
+    """What is kept of an evaluation: over how many pictures, and the value of each figure by its key."""
+
+    pictures: int
+    values: dict[str, float]
 
 
 def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
@@ -61,6 +72,24 @@ def report_object(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result
             for figure in figures(dataset.kind, results)
         },
     }
+
+
+def read_reports(path: Path) -> dict[str, Report]:
+    """Return the reports that a file holds by name, each as `report_object` made it.
+
+    Raises `DatasetError` when the file is not there, or holds anything else.
+    """
+    try:
+        tables = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _read_report(table) for name, table in tables.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
+
+
+def _read_report(table: Any) -> Report:
+    measured = {key: figure["value"] for key, figure in table["figures"].items()}
+    values = {key: float(value) for key, value in measured.items() if value is not None}
+    return Report(int(table["pictures"]), values)
 
 
 def report_lines(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> Iterator[str]:

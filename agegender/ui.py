@@ -30,6 +30,7 @@ PAGES = (
     ("pages/1_Photos.py", "Photos", ":material/photo_library:"),
     ("pages/2_Live.py", "Live", ":material/videocam:"),
     ("pages/3_Video.py", "Video", ":material/movie:"),
+    ("pages/4_About.py", "About", ":material/info:"),
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 

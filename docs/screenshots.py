@@ -58,7 +58,18 @@ def video(page: Page) -> None:
     page.locator(".people tbody tr, table tbody tr").first.wait_for()
 
 
-PAGES: dict[str, Callable[[Page], None]] = {"": home, "Photos": photos, "Live": live, "Video": video}
+def about(page: Page) -> None:
+    """Wait for the steps."""
+    page.get_by_text("4 · Estimated").wait_for()
+
+
+PAGES: dict[str, Callable[[Page], None]] = {
+    "": home,
+    "Photos": photos,
+    "Live": live,
+    "Video": video,
+    "About": about,
+}
 
 
 def take(browser: Browser, url: str, look: str, path: str) -> None:

@@ -1,0 +1,144 @@
+"""The page About without a browser: its steps on the sample, its figures, what it says of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from agegender import figures, models, ui
+from agegender.about import CROP_PX, SOBEL, described, filtered, picture_steps, with_landmarks
+from agegender.analyzer import Analyzer, build_analyzer
+from agegender.errors import DatasetError
+from agegender.figures import read_reports
+from agegender.images import decode
+from agegender.types import Age, Box, Estimate, Face, Gender, Image
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "samples" / "astronaut.png"
+PAGE = str(ROOT / "pages" / "4_About.py")
+
+
+class Nobody:
+    """Finds no face."""
+
+    name = "nobody"
+
+    def detect(self, _image: Image) -> tuple[Face, ...]:
+        return ()
+
+    def estimate(self, _image: Image, _faces: object) -> tuple[Estimate, ...]:
+        return ()
+
+
+class Somebody(Nobody):
+    """Finds one face without landmarks, always the same."""
+
+    name = "somebody"
+
+    def detect(self, _image: Image) -> tuple[Face, ...]:
+        return (Face(Box(180, 60, 270, 180), 0.9),)
+
+    def estimate(self, _image: Image, _faces: object) -> tuple[Estimate, ...]:
+        return ((Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2), Gender(0.97)),)
+
+
+def opened() -> AppTest:
+    # From home, as pages link to each other by paths of the whole app.
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    page = page.switch_page("pages/4_About.py").run()
+    assert [exception.value for exception in page.exception] == []
+    return page
+
+
+def use(monkeypatch: pytest.MonkeyPatch, stub: Nobody) -> None:
+    monkeypatch.setattr(ui, "analyzer", lambda *_: Analyzer(stub, stub))
+
+
+def texts(page: AppTest) -> str:
+    return "\n".join(e.value for e in [*page.markdown, *page.caption, *page.info, *page.header])
+
+
+def test_the_sample_goes_through_the_real_pipeline_step_by_step() -> None:
+    page = opened()
+    reading = build_analyzer()(decode(SAMPLE)).readings[0]
+    assert f"4 · Estimated: {reading.age.range} years, {reading.gender.label} " in texts(page)
+    alts = [image.proto.imgs[0].alt for image in page.get("image")]
+    assert len(alts) == 5 and all(alts)  # seen, found, aligned; two filters
+    charts = [*page.get("arrow_vega_lite_chart"), *page.get("vega_lite_chart")]
+    assert len(charts) == 4  # estimated; the ranges; a data set each
+
+
+def test_figures_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Somebody())
+    page, reports = opened(), read_reports(ROOT / "models" / "figures.json")
+    assert f"Off by **{reports['utkface'].values['age_mae_years']:.1f} years**" in texts(page)
+    assert f"**FairFace** · {reports['fairface'].pictures:,} pictures" in texts(page)
+    assert "gender right: " in described(reports["fairface"].values)
+
+
+def test_the_model_card_tells_the_same_figures() -> None:
+    card = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    for report in read_reports(ROOT / "models" / "figures.json").values():
+        for key, value in report.values.items():
+            told = {"age_mae_years": f"{value:.1f} years", "age_in_interval": f"{100 * value:.0f} %"}
+            assert told.get(key, f"{100 * value:.1f} %") in card, key
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"fairface": {}}', '{"fairface": 1, "utkface": 2}'])
+def test_without_figures_the_page_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "figures.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_reports(path)
+    use(monkeypatch, Somebody())
+    monkeypatch.setattr(figures, "read_reports", lambda _: read_reports(path))
+    page = opened()
+    assert "cannot be read" in page.info[0].value
+    assert "Licences" in texts(page)
+
+
+def test_every_model_is_there_with_its_licence(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Somebody())
+    shown = texts(opened())
+    for spec in models.load_manifest().values():
+        assert ui.escape(spec.title) in shown and ui.escape(spec.licence) in shown
+
+
+@pytest.mark.parametrize(("stub", "told"), [(Somebody(), "no landmarks"), (Nobody(), "finds none")])
+def test_what_a_detector_does_not_give_is_said(
+    monkeypatch: pytest.MonkeyPatch, stub: Nobody, told: str
+) -> None:
+    use(monkeypatch, stub)
+    shown = texts(opened())
+    assert told in shown and "Licences" in shown
+
+
+def test_the_crop_is_what_the_bundled_net_takes() -> None:
+    path = models.fetch(models.load_manifest()["apparent"])["apparent.onnx"]
+    assert models.onnx_session(path).get_inputs()[0].shape[1:3] == [CROP_PX, CROP_PX]
+    steps = picture_steps(decode(SAMPLE), Face(Box(180, 60, 270, 180), 0.9))
+    assert decode(steps.aligned).shape == (CROP_PX, CROP_PX, 3)
+
+
+def test_landmarks_are_drawn_where_they_are_and_on_a_copy() -> None:
+    image = np.full((100, 100, 3), 200, dtype=np.uint8)
+    marks = ((30.0, 40.0), (60.0, 40.0), (45.0, 55.0), (35.0, 70.0), (55.0, 70.0))
+    drawn = with_landmarks(image, Face(Box(20, 20, 70, 80), 0.9, marks))
+    assert (image == 200).all()
+    assert all((drawn[int(y), int(x)] != 200).any() for x, y in marks)
+    assert (drawn[50, 25] == 200).all()
+
+
+def test_a_filter_answers_to_its_own_edges_alone() -> None:
+    crop = np.zeros((20, 20, 3), dtype=np.uint8)
+    cv2.rectangle(crop, (10, 0), (19, 19), (255, 255, 255), cv2.FILLED)
+    down, across = filtered(crop, SOBEL), filtered(crop, SOBEL.T.copy())
+    assert down[:, 9:11].min() == 255 and down[:, :8].max() == 0
+    assert across.max() == 0
