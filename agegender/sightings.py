@@ -13,9 +13,6 @@ from agegender.previews import CROP_MARGIN, CROP_PX
 from agegender.tracking import Track
 from agegender.types import Image
 
-STEADY_S = 0.25
-"""For how long a face that is not found counts as in view, as it does on the live page."""
-
 MAX_PEOPLE = 200
 """So many are kept, those who are seen longest: each takes some kilobytes, however long the video."""
 
@@ -46,7 +43,7 @@ class Sightings:
         for track in tracks:
             if track.missed == 0:
                 self._see(track, image, time_s)
-        in_view = [track for track in tracks if time_s - track.last_seen_s <= STEADY_S]
+        in_view = [track for track in tracks if track.in_view(time_s)]
         self._in_view = tuple(track.number for track in in_view if track.number in self._seen)
         for number in self._in_view:
             spans = self._seen[number].spans

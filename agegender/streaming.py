@@ -22,9 +22,6 @@ from agegender.watching import Scene, Watcher
 
 LOG = logging.getLogger(__name__)
 
-STEADY_S = 0.25
-"""For how long the box of a face that is not found stays, as a single miss must not make it blink."""
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -167,7 +164,7 @@ def people(scene: Scene | None, image: Image, time_s: float) -> tuple[tuple[Trac
     height_px, width_px = image.shape[:2]
     if scene is None or scene.image.shape != image.shape:
         return (), Analysis(width_px, height_px, (), 0.0)
-    seen = [track for track in scene.tracks if scene.time_s - track.last_seen_s <= STEADY_S]
+    seen = [track for track in scene.tracks if track.in_view(scene.time_s)]
     pairs = [(track, track.reading_at(time_s)) for track in seen]
     read = [(track, reading) for track, reading in pairs if reading is not None]
     read.sort(key=lambda pair: (pair[1].face.box.left, pair[1].face.box.top))

@@ -30,6 +30,9 @@ LARGEST_RATIO = 1.8
 FOLLOW, STEER = 0.6, 0.15
 """How fast the smoothed box and its velocity follow what was found (an alpha-beta filter)."""
 
+STEADY_S = 0.25
+"""For how long a face that is not found stays in view, as a single miss must not make its box blink."""
+
 COAST_S = 0.3
 """For how long a face is expected to go on moving as it did."""
 
@@ -59,6 +62,10 @@ class Track:
     def seconds(self) -> float:
         """For how long the person has been seen."""
         return self.last_seen_s - self.first_seen_s
+
+    def in_view(self, time_s: float) -> bool:
+        """Return whether the person counts as in view at a time: found in the last frame, or just missed."""
+        return time_s - self.last_seen_s <= STEADY_S
 
     def box_at(self, time_s: float) -> Box:
         """Return where the face is expected at a time not long after it was last seen."""

@@ -16,7 +16,7 @@ from agegender.following import Follower
 from agegender.footage import Footage, Shot, open_video
 from agegender.mp4 import Mp4
 from agegender.people import Person
-from agegender.sightings import STEADY_S, Sightings
+from agegender.sightings import Sightings
 from agegender.tracking import Track
 from agegender.types import Analysis, Face, Image
 
@@ -136,7 +136,7 @@ class _Annotator:
         return self._label(image, shot.time_s)
 
     def _label(self, image: Image, time_s: float) -> Image:
-        steady = [track for track in self._tracks if self._analysed_s - track.last_seen_s <= STEADY_S]
+        steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
         read = [(track, reading) for track in steady if (reading := track.reading_at(time_s)) is not None]
         height_px, width_px = image.shape[:2]
         analysis = Analysis(width_px, height_px, tuple(reading for _, reading in read), 0.0)
