@@ -29,6 +29,7 @@ NO_CONNECTION = (
     "often needs a relay (TURN), which its owner has to set up. Another network may help, Wi-Fi instead of "
     "mobile data or the other way round. A single snapshot works everywhere."
 )
+BROKE_OFF = "The connection broke off before any video came through. Press **START** to try again."
 PRIVACY = (
     "Frames are sent to the server that runs this app and analysed in its memory. Nothing of the video is "
     "stored; a picture you take is kept for you until you close the page."
@@ -114,6 +115,8 @@ def show_live(active: bool, processor: VideoProcessor) -> None:
     waited = waited_s(active, latest is not None)
     if waited >= CONNECT_S:
         show_no_connection()
+    elif waited and not active:  # seldom: the server's side of streamlit-webrtc ends as it begins
+        st.info(BROKE_OFF, icon=":material/refresh:")
     elif active and latest is None:
         st.caption("Connecting …")
         if "live_switch" in state:

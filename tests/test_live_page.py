@@ -91,7 +91,7 @@ def rerun(page: AppTest) -> AppTest:
 
 
 def texts(page: AppTest) -> str:
-    shown = [*page.markdown, *page.caption, *page.error, *page.warning]
+    shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
     return "\n".join(element.value for element in shown) + "\n".join(
         found.proto.body for found in page.get("html")
     )
@@ -225,6 +225,25 @@ def test_without_a_connection_it_says_why_after_a_while_and_points_to_the_photos
     streamer.send(picture())
     rerun(page)
     assert "No video has come through" not in texts(page)
+
+
+def test_a_connection_that_breaks_off_at_once_says_so_until_the_next_try(streamer: Streamer) -> None:
+    page = live()
+    assert "broke off" not in texts(page)
+    streamer.state.playing = True
+    rerun(page)
+    rerun(page)
+    assert "broke off" not in texts(page)  # it may come still
+    streamer.state.playing = False
+    rerun(page)
+    assert "broke off" in texts(page)
+    streamer.state.playing = True
+    rerun(page)
+    streamer.send(picture())
+    rerun(page)
+    streamer.state.playing = False
+    rerun(page)
+    assert "broke off" not in texts(page)  # this one was stopped
 
 
 def test_ice_servers_are_made_anew_until_it_plays(
