@@ -20,7 +20,7 @@ with st.container(horizontal=True):
         st.page_link(path, label=label, icon=icon)
 
 sample = ui.preview(SAMPLE.read_bytes(), ui.analyzer(settings.detector, settings.estimator))
-cards.show_preview(sample, settings.look)
+cards.show_preview(sample, settings.look, tallest_px=270)  # all of the page on one screen
 st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
 
 becomes, limits = st.columns(2)

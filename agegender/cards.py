@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from agegender.drawing import label_parts
+from agegender.linking import overlay
 from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
 from agegender.types import RANGES, Age, Reading
 from agegender.ui import escape
@@ -15,29 +16,36 @@ WIDE = 1.15
 """How much wider than high a picture is that takes the whole width of the page."""
 
 TALLEST_PX = 640
-CARD_PX = 344
+
+CARD_PX = 326
+"""Two of them fit side by side into a section of the page."""
 
 
-def show_preview(shown: Preview, look: Look) -> None:
+def show_preview(shown: Preview, look: Look, key: str = "faces", tallest_px: int = TALLEST_PX) -> None:
     """Show a picture with its faces framed and a card for each, numbered as in the picture.
 
-    A wide picture has its cards below it, side by side where there is room; another one beside it.
+    A wide picture has its cards below it, side by side where there is room; another one beside it. Pointing
+    at a face makes its card stand out and the other way round. `key` tells several pictures apart.
     """
     analysis, crops = kept(shown.analysis, look), kept_crops(shown, look)
     is_wide = analysis.width_px > WIDE * analysis.height_px
-    picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
+    with st.container(key=key):
+        picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
+    width_px = round(tallest_px * analysis.width_px / analysis.height_px)
     count = count_of(len(analysis.readings), "face")
-    width_px = round(TALLEST_PX * analysis.width_px / analysis.height_px)
-    picture.image(annotated_preview(shown, look), width=max(80, width_px), alt=f"The picture, {count} framed")
+    with picture.container(width=max(80, width_px)):
+        st.image(annotated_preview(shown, look), width="stretch", alt=f"The picture, {count} framed")
+        if crops:
+            st.html(overlay(analysis, key))
     with cards:
         for number, (reading, crop) in enumerate(zip(analysis.readings, crops, strict=True), 1):
-            show_card(reading, crop, f"Face {number}" if len(crops) > 1 else "")
+            show_card(reading, crop, f"Face {number}" if len(crops) > 1 else "", key=f"{key}-{number}")
 
 
-def show_card(reading: Reading, crop: bytes, name: str = "") -> None:
+def show_card(reading: Reading, crop: bytes, name: str, key: str) -> None:
     """Show what was read of a face: its crop (a JPEG file), age, gender and the chart of the ranges."""
     age = reading.age
-    with st.container(border=True, width=CARD_PX):
+    with st.container(border=True, width=CARD_PX, key=key):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
             st.image(crop, width=88, alt=f"{name or 'The face'}, cut out")
             with st.container(gap=None):

@@ -66,7 +66,7 @@ def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
     faces = len(kept(shown.analysis, look).readings)
     count = cards.count_of(faces, "face")
     with st.expander(f"{ui.escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
-        cards.show_preview(shown, look)
+        cards.show_preview(shown, look, key=f"faces-{number}")
         left_out = len(shown.analysis.readings) - faces
         if left_out:
             text = "less certain or smaller than the sidebar asks for"

@@ -163,3 +163,58 @@ def sticking_out(page: Page) -> list[str]:
         .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
     found: list[str] = page.get_by_test_id("stMain").evaluate(script)
     return found
+
+
+@pytest.mark.parametrize("width_px", [1280, 360])
+def test_pointing_at_a_face_marks_its_card_and_the_other_way_round(
+    page: Page, app_url: str, photos: Path, width_px: int
+) -> None:
+    page.set_viewport_size({"width": width_px, "height": 900})
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, [SAMPLES / "grace_hopper.jpg", photos / "group-5.jpg"])
+    page.get_by_text("in 2 pictures").wait_for()
+    boxes = page.get_by_role("img", name="in the picture")
+    assert boxes.count() == cards(page).count() > 3
+    assert standing_out(page) == {"boxes": [], "cards": []}
+    for face in range(boxes.count()):
+        boxes.nth(face).focus()
+        assert standing_out(page) == {"boxes": [face], "cards": [face]}
+    page.evaluate("document.activeElement.blur()")
+    for face in (0, 1, boxes.count() - 1):
+        for pointed_at in (cards(page).nth(face), boxes.nth(face)):
+            pointed_at.hover()
+            assert standing_out(page) == {"boxes": [face], "cards": [face]}
+    assert page.get_by_role("img", name="The picture, ").count() == 2
+
+
+def test_the_boxes_to_point_at_lie_where_the_faces_are(page: Page, app_url: str) -> None:
+    analysis = build_analyzer()(decode(SAMPLES / "grace_hopper.jpg"))
+    face = analysis.readings[0].face.box
+    page.set_viewport_size({"width": 360, "height": 780})
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, SAMPLES / "grace_hopper.jpg")
+    picture = page.get_by_role("img", name="The picture, ")
+    assert is_loaded(picture)
+    shown, box = picture.bounding_box(), page.get_by_role("img", name="in the picture").bounding_box()
+    assert shown and box
+    scale = shown["width"] / analysis.width_px
+    assert box["x"] - shown["x"] == pytest.approx(face.left * scale, abs=1)
+    assert box["y"] - shown["y"] == pytest.approx(face.top * scale, abs=1)
+    assert box["width"] == pytest.approx(face.width * scale, abs=1)
+    assert box["height"] == pytest.approx(face.height * scale, abs=1)
+    card = page.locator(".st-key-faces-0-1").bounding_box()
+    assert card and card["y"] - shown["y"] - shown["height"] < 20, "the boxes take no place of their own"
+
+
+def standing_out(page: Page) -> dict[str, list[int]]:
+    """Return which boxes, of all pictures one after the other, and which cards have an outline."""
+    script = """([boxes, cards]) => {
+        const lit = elements => [...elements.keys()]
+            .filter(i => getComputedStyle(elements[i]).outlineStyle == "solid");
+        const all = [...document.querySelectorAll(cards)].map(e => e.closest("[class*=st-key-faces-]"));
+        return {boxes: lit([...document.querySelectorAll(boxes)]), cards: lit(all)};
+    }"""
+    found: dict[str, list[int]] = page.evaluate(
+        script, ['[aria-label$="in the picture"]', 'img[alt$="cut out"]']
+    )
+    return found
