@@ -34,6 +34,14 @@ PAGES = (
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 
+# Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
+# way from one picture to the next.
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] {padding-block: 4rem 3rem}
+[data-testid="stElementContainer"]:has([data-testid="stVegaLiteChart"], img[alt$="cut out"])
+[data-testid="stElementToolbar"] {display: none}
+</style>"""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -110,6 +118,7 @@ def fetch_model(name: str) -> None:
 
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
+    st.html(STYLE)
     specs = models.load_manifest()
     with st.sidebar:
         for path, label, icon in PAGES:
