@@ -22,8 +22,8 @@ from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.evaluation import Result, evaluate
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
-from agegender.figures import report_lines, report_object
 from agegender.images import decode, encode_jpeg
+from agegender.reports import report_lines, report_object
 from agegender.types import Image
 
 T = TypeVar("T")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from math import sqrt
 
 import numpy as np
 
 from agegender import ages
-from agegender.analyzer import Analyzer
-from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
-from agegender.errors import DatasetError
+from agegender.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.evaluation import Result
 from agegender.types import RANGES
 
@@ -21,22 +17,24 @@ LEAST_YEARS_FOR_GENDER = {"utkface": 4}
 """Nobody sees the gender of a baby, so UTKFace's are left out of that figure."""
 
 
+Z95 = 1.96
+"""Within so many standard errors of a mean lies the truth, in 95 % of samples."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value, over `count` pictures; None over none. Rates are parts of 1."""
+    """One measured value, over `count` pictures; None over none. Rates are parts of 1.
+
+    `interval` holds the value that ever more such pictures would give, with a confidence of 95 %; None
+    where there are too few pictures to say.
+    """
 
     key: str
     title: str
     value: float | None
     count: int
     unit: str = "%"
-
-
-class Report(NamedTuple):
-    """What is kept of an evaluation: over how many pictures, and the value of each figure by its key."""
-
-    pictures: int
-    values: dict[str, float]
+    interval: tuple[float, float] | None = None
 
 
 def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
@@ -44,11 +42,7 @@ def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
     read = [result for result in results if not result.problem]
     found = [result for result in read if result.reading]
     least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
-    gender_right = [
-        result.reading.gender.label == result.sample.gender
-        for result in found
-        if result.reading and result.sample.gender and _is_from(result.sample, least_years)
-    ]
+    gender_right = [right for _, right in stated_genders(kind, found)]
     from_age = f", from {least_years} years on" if least_years else ""
     return (
         _mean("faces_found", "faces found", [result.reading is not None for result in read]),
@@ -58,61 +52,36 @@ def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
     )
 
 
-def report_object(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> dict[str, object]:
-    """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
-    return {
-        "dataset": dataset.kind,
-        "detector": analyzer.detector.name,
-        "estimator": analyzer.estimator.name,
-        "pictures": len(results),
-        "unreadable": sum(1 for result in results if result.problem),
-        "unlabelled": dataset.unlabelled,
-        "figures": {
-            figure.key: {"value": figure.value, "count": figure.count}
-            for figure in figures(dataset.kind, results)
-        },
-    }
+def stated_genders(kind: Kind, results: Sequence[Result]) -> list[tuple[float, bool]]:
+    """Return how probable each stated gender is said to be, 0.5 to 1, and whether it is right.
 
-
-def read_reports(path: Path) -> dict[str, Report]:
-    """Return the reports that a file holds by name, each as `report_object` made it.
-
-    Raises `DatasetError` when the file is not there, or holds anything else.
+    Without the pictures that say nothing of it: no face found, no label, or a person too young to tell.
     """
-    try:
-        tables = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _read_report(table) for name, table in tables.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
+    least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
+    return [
+        (result.reading.gender.probability, result.reading.gender.label == result.sample.gender)
+        for result in results
+        if result.reading and result.sample.gender and _is_from(result.sample, least_years)
+    ]
 
 
-def _read_report(table: Any) -> Report:
-    measured = {key: figure["value"] for key, figure in table["figures"].items()}
-    values = {key: float(value) for key, value in measured.items() if value is not None}
-    return Report(int(table["pictures"]), values)
+def true_range(sample: Sample) -> str | None:
+    """Return the one of the eight ranges that all of the years of a label lie in; (38, 42) lies in 38–43."""
+    if sample.ages is None:
+        return None
+    first, last = map(ages.range_of, sample.ages)
+    return first if first == last else None
 
 
-def report_lines(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> Iterator[str]:
-    """Return the same as a table, line by line."""
-    models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
-    yield f"{dataset.kind}, pictures {len(results):,}, {models}"
-    yield ""
-    yield f"{'':<40}  {'':<10}  {'pictures':>8}"
-    for figure in figures(dataset.kind, results):
-        yield f"{figure.title:<40}  {_shown(figure):>10}  {figure.count:>8,}"
-    yield ""
-    yield "A picture in which no face was found counts in the first line and is left out of the others."
-    unreadable = sum(1 for result in results if result.problem)
-    if unreadable:
-        yield f"Left out, as they could not be read: {unreadable:,}."
-    if dataset.unlabelled:
-        yield f"Left out, as their names say neither age nor gender: {dataset.unlabelled:,}."
+def wilson(right: float, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval (1927) of a rate: `right` of `count`, which is at least 1, were right.
 
-
-def _shown(figure: Figure) -> str:
-    if figure.value is None:
-        return "–"
-    return f"{figure.value:.2f} years" if figure.unit == "years" else f"{100 * figure.value:.1f} %"
+    Unlike the normal one it stays within 0 to 1 and is of use near the ends.
+    """
+    rate, square = right / count, Z95**2 / count
+    middle = (rate + square / 2) / (1 + square)
+    half = Z95 / (1 + square) * sqrt(rate * (1 - rate) / count + square / (4 * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _is_from(sample: Sample, least_years: int) -> bool:
@@ -133,17 +102,9 @@ def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
     steps = [
         abs(RANGES.index(result.reading.age.range) - RANGES.index(true))
         for result in found
-        if result.reading and (true := _true_range(result.sample))
+        if result.reading and (true := true_range(result.sample))
     ]
     return _step_figures("age_range", "the eight age ranges", steps)
-
-
-def _true_range(sample: Sample) -> str | None:
-    """Return the one of the eight ranges that all of the years of a label lie in; (38, 42) lies in 38–43."""
-    if sample.ages is None:
-        return None
-    first, last = map(ages.range_of, sample.ages)
-    return first if first == last else None
 
 
 def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
@@ -164,4 +125,13 @@ def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, F
 
 
 def _mean(key: str, title: str, values: Sequence[float], unit: str = "%") -> Figure:
-    return Figure(key, title, float(np.mean(values)) if values else None, len(values), unit)
+    count = len(values)
+    if not count:
+        return Figure(key, title, None, 0, unit)
+    mean = float(np.mean(values))
+    if unit == "%":
+        return Figure(key, title, mean, count, unit, wilson(sum(values), count))
+    if count == 1:  # nothing is known of how far they spread
+        return Figure(key, title, mean, count, unit)
+    half = Z95 * float(np.std(values, ddof=1)) / sqrt(count)
+    return Figure(key, title, mean, count, unit, (max(0.0, mean - half), mean + half))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import about, cards, figures, images, models, ui
+from agegender import about, cards, images, models, reports, ui
 from agegender.downloads import is_url
 from agegender.drawing import label_parts
 from agegender.errors import AgeGenderError
@@ -109,7 +109,7 @@ def show_background(steps: about.Steps | None) -> None:
 def show_figures() -> None:
     """Show what an evaluation measured, or say that there is nothing to show."""
     try:
-        measured = figures.read_reports(FIGURES)
+        measured = reports.read_reports(FIGURES)
     except AgeGenderError as error:
         st.info(ui.escape(str(error)), icon=":material/info:")
         return

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agegender import figures, models, ui
+from agegender import models, reports, ui
 from agegender.about import CROP_PX, SOBEL, described, filtered, picture_steps, with_landmarks
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import DatasetError
-from agegender.figures import read_reports
 from agegender.images import decode
+from agegender.reports import read_reports
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +98,7 @@ def test_without_figures_the_page_says_so_and_goes_on(
     with pytest.raises(DatasetError, match="cannot be read"):
         read_reports(path)
     use(monkeypatch, Somebody())
-    monkeypatch.setattr(figures, "read_reports", lambda _: read_reports(path))
+    monkeypatch.setattr(reports, "read_reports", lambda _: read_reports(path))
     page = opened()
     assert "cannot be read" in page.info[0].value
     assert "Licences" in texts(page)

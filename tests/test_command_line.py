@@ -304,7 +304,9 @@ def test_evaluation_prints_figures(tmp_path: Path, capsys: pytest.CaptureFixture
     report = json.loads(printed.out)
     assert (report["dataset"], report["detector"], report["estimator"]) == ("utkface", "haar", "apparent")
     assert (report["pictures"], report["unreadable"]) == (2, 1)
-    assert report["figures"]["faces_found"] == {"value": 1.0, "count": 1}
+    assert report["figures"]["faces_found"]["value"] == 1.0
+    assert report["figures"]["faces_found"]["count"] == 1
+    assert list(report["groups"]["age"]) == ["3–9", "70+"]
     assert set(report["figures"]) == {
         *("faces_found", "gender_accuracy", "age_range_exact", "age_range_within_one", "age_mae_years"),
         "age_in_interval",

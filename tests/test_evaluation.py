@@ -15,7 +15,8 @@ from agegender import ages, images
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
 from agegender.evaluation import Result, evaluate
-from agegender.figures import figures, report_lines, report_object
+from agegender.figures import figures
+from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Reading
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -231,6 +232,7 @@ def test_figures_over_nothing_are_unknown_not_zero(opened: object) -> None:
     assert report_object(dataset, analyzer, results)["figures"]["gender_accuracy"] == {
         "value": None,
         "count": 0,
+        "interval": None,
     }
     assert any("gender" in line and "–" in line for line in report_lines(dataset, analyzer, results))
 
@@ -241,7 +243,11 @@ def test_report_says_what_was_left_out(opened: object) -> None:
     results = list(evaluate(dataset, analyzer))
     report = report_object(dataset, analyzer, results)
     assert (report["pictures"], report["unreadable"], report["unlabelled"]) == (2, 1, 0)
-    assert report["figures"]["faces_found"] == {"value": 1.0, "count": 1}
+    assert report["figures"]["faces_found"] == {
+        "value": 1.0,
+        "count": 1,
+        "interval": (pytest.approx(1 / (1 + 1.96**2)), 1.0),
+    }
     lines = "\n".join(report_lines(dataset, analyzer, results))
     assert "could not be read: 1" in lines
     assert "100.0 %         1" in lines

@@ -1,0 +1,141 @@
+"""Reports of an evaluation: as a table for people, as an object for JSON, and read back from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agegender.analyzer import Analyzer
+from agegender.breakdown import BINS, Confusion, Group, confusion, gender_calibration, groups
+from agegender.datasets import Dataset
+from agegender.errors import DatasetError
+from agegender.evaluation import Result
+from agegender.figures import Figure, figures
+
+SHORT_TITLES = {
+    "gender_accuracy": "gender right",
+    "age_group_exact": "age group right",
+    "age_group_within_one": "within one",
+    "age_range_exact": "range right",
+    "age_range_within_one": "within one",
+    "age_mae_years": "mean years off",
+    "age_in_interval": "in the interval",
+}
+"""The figures that are shown of each group of people, and what heads their columns."""
+
+
+class Report(NamedTuple):
+    """What is kept of an evaluation: over how many pictures, and the value of each figure by its key."""
+
+    pictures: int
+    values: dict[str, float]
+
+
+def report_object(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> dict[str, object]:
+    """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
+    return {
+        "dataset": dataset.kind,
+        "detector": analyzer.detector.name,
+        "estimator": analyzer.estimator.name,
+        "pictures": len(results),
+        "unreadable": sum(1 for result in results if result.problem),
+        "unlabelled": dataset.unlabelled,
+        "figures": _figures_object(figures(dataset.kind, results)),
+        "gender_calibration": asdict(gender_calibration(dataset.kind, results)),
+        "groups": {
+            by: {group.name: _figures_object(group.figures) for group in of_kind}
+            for by, of_kind in groupby(groups(dataset.kind, results), key=lambda group: group.by)
+        },
+        "confusion": asdict(confusion(dataset.kind, results)),
+    }
+
+
+def read_reports(path: Path) -> dict[str, Report]:
+    """Return the reports that a file holds by name, each as `report_object` made it.
+
+    Raises `DatasetError` when the file is not there, or holds anything else.
+    """
+    try:
+        tables = json.loads(path.read_text(encoding="utf-8"))
+        return {name: _read_report(table) for name, table in tables.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
+
+
+def _read_report(table: Any) -> Report:
+    measured = {key: figure["value"] for key, figure in table["figures"].items()}
+    values = {key: float(value) for key, value in measured.items() if value is not None}
+    return Report(int(table["pictures"]), values)
+
+
+def report_lines(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> Iterator[str]:
+    """Return the same as tables, line by line: the figures first, then what lies behind them."""
+    models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
+    yield f"{dataset.kind}, pictures {len(results):,}, {models}"
+    yield ""
+    yield f"{'':<40}  {'':<10}  {'pictures':>8}"
+    for figure in figures(dataset.kind, results):
+        yield f"{figure.title:<40}  {_shown(figure):>10}  {figure.count:>8,}"
+    yield ""
+    yield "A picture in which no face was found counts in the first line and is left out of the others."
+    unreadable = sum(1 for result in results if result.problem)
+    if unreadable:
+        yield f"Left out, as they could not be read: {unreadable:,}."
+    if dataset.unlabelled:
+        yield f"Left out, as their names say neither age nor gender: {dataset.unlabelled:,}."
+    error = gender_calibration(dataset.kind, results).error
+    if error is not None:
+        yield (
+            f"The stated probability of gender is {100 * error:.1f} points away from how often it is right "
+            f"(expected calibration error, {BINS} bins from 50 to 100 %)."
+        )
+    yield from _group_lines(groups(dataset.kind, results))
+    yield from _confusion_lines(confusion(dataset.kind, results))
+
+
+def _group_lines(all_groups: Sequence[Group]) -> Iterator[str]:
+    for by, of_kind in groupby(all_groups, key=lambda group: group.by):
+        for place, group in enumerate(of_kind):
+            shown = [figure for figure in group.figures if figure.key in SHORT_TITLES]
+            if place == 0:
+                yield ""
+                titles = (f"{SHORT_TITLES[figure.key]:>19}" for figure in shown)
+                yield f"{f'by {by}, with 95 % intervals':<30}{'faces':>5}{''.join(titles)}"
+            faces = max((figure.count for figure in shown), default=0)
+            yield f"{group.name:<30}{faces:>5,}{''.join(f'{_with_interval(figure):>19}' for figure in shown)}"
+
+
+def _confusion_lines(table: Confusion) -> Iterator[str]:
+    if not any(map(sum, table.counts)):
+        return
+    yield ""
+    yield "faces by true age (rows) and estimated age (columns)"
+    yield "".join(f"{name:>8}" for name in ("", *table.names))
+    for name, row in zip(table.names, table.counts, strict=True):
+        yield f"{name:>8}" + "".join(f"{count:>8,}" for count in row)
+
+
+def _figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:
+    return {
+        figure.key: {"value": figure.value, "count": figure.count, "interval": figure.interval}
+        for figure in shown
+    }
+
+
+def _with_interval(figure: Figure) -> str:
+    """Return a value with its interval, as 91.2 (89.0–93.0): per cent, or years."""
+    if figure.value is None:
+        return "–"
+    values = (figure.value, *(figure.interval or ()))
+    value, *ends = [f"{v:.2f}" if figure.unit == "years" else f"{100 * v:.1f}" for v in values]
+    return f"{value} ({'–'.join(ends)})" if ends else value
+
+
+def _shown(figure: Figure) -> str:
+    if figure.value is None:
+        return "–"
+    return f"{figure.value:.2f} years" if figure.unit == "years" else f"{100 * figure.value:.1f} %"
