@@ -123,6 +123,17 @@ def _add_evaluate(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--limit", type=_count, metavar="N", help="only so many of its pictures, spread over all of it"
     )
+    one.add_argument(
+        "--box-only",
+        action="store_true",
+        help="make it harder: align each face by its box, without landmarks",
+    )
+    one.add_argument(
+        "--face-px",
+        type=_count,
+        metavar="N",
+        help="make it harder: scale pictures down until the face that was found is about N pixels high",
+    )
     _add_model_names(one)
     one.set_defaults(command=commands.evaluate_dataset)
 

@@ -20,7 +20,7 @@ from agegender.datasets import open_dataset
 from agegender.downloads import Progress
 from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
-from agegender.evaluation import Result, evaluate
+from agegender.evaluation import Hardship, Result, evaluate
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.images import decode, encode_jpeg
 from agegender.reports import report_lines, report_object
@@ -104,16 +104,17 @@ def fetch_models(options: argparse.Namespace) -> int:
 def evaluate_dataset(options: argparse.Namespace) -> int:
     """Print how often the pipeline is right on a labelled data set."""
     analyzer, results = build(options), list[Result]()
+    hardship = Hardship(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        for result in bar(evaluate(dataset, analyzer, options.limit), total):
+        for result in bar(evaluate(dataset, analyzer, options.limit, hardship), total):
             results.append(result)
             if result.problem:
                 complain(f"{result.sample.name}: {result.problem}")
     if options.json:
-        say(json.dumps(report_object(dataset, analyzer, results), indent=2))
+        say(json.dumps(report_object(dataset, analyzer, results, hardship), indent=2))
     else:
-        for line in report_lines(dataset, analyzer, results):
+        for line in report_lines(dataset, analyzer, results, hardship):
             say(line)
     return FAILED if any(result.problem for result in results) else DONE
 

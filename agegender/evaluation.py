@@ -6,9 +6,10 @@ from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from agegender import images
 from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
-from agegender.types import Age, Face, Image, Reading
+from agegender.types import Age, Box, Face, Image, Reading
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +52,21 @@ class Result:
     problem: str = ""
 
 
-def evaluate(dataset: Dataset, analyzer: Analyzer, limit: int | None = None) -> Iterator[Result]:
+@dataclass(frozen=True, slots=True)
+class Hardship:
+    """What is made harder between finding a face and estimating it.
+
+    `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
+    many pixels high, where it is higher.
+    """
+
+    box_only: bool = False
+    face_px: int | None = None
+
+
+def evaluate(
+    dataset: Dataset, analyzer: Analyzer, limit: int | None = None, hardship: Hardship | None = None
+) -> Iterator[Result]:
     """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
 
     Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
@@ -62,7 +77,7 @@ def evaluate(dataset: Dataset, analyzer: Analyzer, limit: int | None = None) -> 
         try:
             if isinstance(content, AgeGenderError):
                 raise content
-            return _judged(sample, images.decode(content), dataset.kind, analyzer)
+            return _judged(sample, images.decode(content), dataset.kind, analyzer, hardship or Hardship())
         except AgeGenderError as error:
             return Result(sample, problem=str(error))
 
@@ -88,13 +103,34 @@ def central_face(image: Image, faces: Sequence[Face]) -> Face:
     return min(faces, key=lambda face: (face.box.center[0] - x) ** 2 + (face.box.center[1] - y) ** 2)
 
 
-def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer) -> Result:
+def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
+    """Return the picture so small that the face's box is about `face_px` high, and the face in it.
+
+    Both as they are where the box is not higher than that.
+    """
+    height_px, width_px = image.shape[:2]
+    if face.box.height <= face_px:
+        return image, face
+    part = face_px / face.box.height
+    small_wh = max(1, round(width_px * part)), max(1, round(height_px * part))
+    x, y = small_wh[0] / width_px, small_wh[1] / height_px
+    box = Box(face.box.left * x, face.box.top * y, face.box.right * x, face.box.bottom * y)
+    landmarks = tuple((left * x, top * y) for left, top in face.landmarks)
+    small = np.asarray(cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return small, replace(face, box=box, landmarks=landmarks)
+
+
+def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardship: Hardship) -> Result:
     if padding_px := PADDING_PX.get(kind, 0):
         image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
     faces = analyzer.detector.detect(image)
     if not faces:
         return Result(sample)
     face = central_face(image, faces)
+    if hardship.box_only:
+        face = replace(face, landmarks=())
+    if hardship.face_px:
+        image, face = scaled_down(image, face, hardship.face_px)
     ((age, gender),) = analyzer.estimator.estimate(image, [face])
     group = _fairface_group(analyzer.estimator, image, face, age) if kind == "fairface" else None
     return Result(sample, Reading(face, age, gender), group)

@@ -13,7 +13,7 @@ from agegender.analyzer import Analyzer
 from agegender.breakdown import BINS, Confusion, Group, confusion, gender_calibration, groups
 from agegender.datasets import Dataset
 from agegender.errors import DatasetError
-from agegender.evaluation import Result
+from agegender.evaluation import Hardship, Result
 from agegender.figures import Figure, figures
 
 SHORT_TITLES = {
@@ -35,12 +35,15 @@ class Report(NamedTuple):
     values: dict[str, float]
 
 
-def report_object(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> dict[str, object]:
+def report_object(
+    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], hardship: Hardship | None = None
+) -> dict[str, object]:
     """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
     return {
         "dataset": dataset.kind,
         "detector": analyzer.detector.name,
         "estimator": analyzer.estimator.name,
+        "hardship": asdict(hardship or Hardship()),
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
         "unlabelled": dataset.unlabelled,
@@ -72,10 +75,16 @@ def _read_report(table: Any) -> Report:
     return Report(int(table["pictures"]), values)
 
 
-def report_lines(dataset: Dataset, analyzer: Analyzer, results: Sequence[Result]) -> Iterator[str]:
+def report_lines(
+    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], hardship: Hardship | None = None
+) -> Iterator[str]:
     """Return the same as tables, line by line: the figures first, then what lies behind them."""
     models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
     yield f"{dataset.kind}, pictures {len(results):,}, {models}"
+    if hardship and hardship.box_only:
+        yield "made harder: faces aligned by the box alone"
+    if hardship and hardship.face_px:
+        yield f"made harder: faces scaled down to {hardship.face_px} pixels"
     yield ""
     yield f"{'':<40}  {'':<10}  {'pictures':>8}"
     for figure in figures(dataset.kind, results):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image as Pillow
 from agegender import ages, images
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
-from agegender.evaluation import Result, evaluate
+from agegender.evaluation import Hardship, Result, evaluate, scaled_down
 from agegender.figures import figures
 from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Reading
@@ -59,6 +60,45 @@ class KnowingEstimator(Estimator):
         pmf = np.zeros(100)
         pmf[20:30], pmf[30:33], pmf[90] = 0.05, 0.12, 0.14
         return np.stack([pmf] * len(faces))
+
+
+FACE = Face(Box(10, 20, 40, 60), 0.9)
+PICTURE = np.full((100, 200, 3), 10, dtype=np.uint8)
+PICTURE[:, 100:] = 200
+
+
+class OneFace:
+    """Finds the face that it was made with."""
+
+    name = "stub"
+
+    def __init__(self, face: Face) -> None:
+        self.face = face
+
+    def detect(self, _image: Image) -> tuple[Face, ...]:
+        return (self.face,)
+
+
+class Watching(Estimator):
+    """Keeps the pictures too."""
+
+    def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
+        self.image = image
+        return super().estimate(image, faces)
+
+
+@pytest.fixture
+def seen_with(opened: object) -> object:
+    """Return the picture and the face that the estimator is given."""
+
+    def seen(hardship: Hardship, face: Face) -> tuple[Image, Face]:
+        file, estimator = io.BytesIO(), Watching()
+        Pillow.fromarray(PICTURE).save(file, "PNG")
+        dataset = opened("fairface", {"1.png": file.getvalue()})
+        list(evaluate(dataset, Analyzer(OneFace(face), estimator), hardship=hardship))
+        return estimator.image, estimator.faces[0]
+
+    return seen
 
 
 def png(side_px: int = 64, value: int = 200) -> bytes:
@@ -110,6 +150,26 @@ def test_tight_crops_are_padded_with_their_border(opened: object, kind: Kind, si
     detector = Detector((0, 0))
     list(evaluate(opened(kind, {"1.png": png()}), Analyzer(detector, Estimator())))
     np.testing.assert_array_equal(detector.seen, np.full((1, side_px, side_px, 3), 200))
+
+
+def test_box_only_takes_the_landmarks_away(seen_with: object) -> None:
+    marked = replace(FACE, landmarks=((20.0, 30.0),) * 5)
+    assert seen_with(Hardship(), marked)[1] == marked
+    assert seen_with(Hardship(box_only=True), marked)[1] == replace(marked, landmarks=())
+
+
+def test_small_faces_are_scaled_down_with_their_picture(seen_with: object) -> None:
+    image, face = seen_with(Hardship(face_px=10), replace(FACE, landmarks=((20.0, 30.0),) * 5))
+    assert image.shape == (25, 50, 3)
+    assert face == Face(Box(2.5, 5, 10, 15), 0.9, ((5.0, 7.5),) * 5)
+    np.testing.assert_array_equal(image[:, :25], 10)  # the black half of the picture ends in its middle
+    np.testing.assert_array_equal(image[:, 25:], 200)
+
+
+def test_no_face_is_scaled_up() -> None:
+    image, face = scaled_down(PICTURE, FACE, 41)
+    assert image is PICTURE
+    assert face is FACE
 
 
 def test_results_come_in_order_and_bad_pictures_are_told(opened: object) -> None:
