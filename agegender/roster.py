@@ -25,8 +25,10 @@ STYLE = (
     "<style>.people{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums;line-height:1.3}"
     ".people th,.people td{text-align:left;padding:.35rem .5rem .35rem 0;vertical-align:middle;"
     "border-bottom:1px solid rgba(128,128,128,.3)}"
-    ".people th{font-weight:600;font-size:.85em;opacity:.75}.people small{opacity:.75;white-space:nowrap}"
-    ".people img{width:44px;height:44px;border-radius:8px;vertical-align:middle;margin-right:.4rem}</style>"
+    ".people th{font-weight:600;font-size:.85em;opacity:.75}.people small{opacity:.75}"
+    ".people td:first-child{white-space:nowrap}"  # the number stays beside the crop on a phone
+    ".people img{max-width:none;width:44px;height:44px;border-radius:8px;vertical-align:middle;"
+    "margin-right:.4rem}</style>"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from agegender.roster import CROP_PX, percent, table
 from agegender.streaming import Latest
 from agegender.tracking import Track
 from agegender.types import Age, Analysis, Box, Face, Gender
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 AGE = Age((0.0, 0.0, 0.0, 0.1, 0.6, 0.3, 0.0, 0.0), 29.4, 22.0, 41.0)
 
@@ -58,3 +62,17 @@ def test_hidden_faces_are_hidden_in_the_table() -> None:
 
 def test_nothing_is_certain() -> None:
     assert [percent(p) for p in (0.5, 0.994, 0.999, 1.0)] == ["50 %", "99 %", "99 %", "99 %"]
+
+
+@pytest.mark.browser
+def test_on_a_phone_the_number_stays_beside_the_crop_and_nothing_sticks_out(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 400})
+    page.set_content(table(latest_of(person(1, 10, 0.9), person(17, 140, 0.001)), blur=False))
+    script = """cell => {
+        const number = document.createRange();
+        number.selectNodeContents(cell.lastChild);
+        return number.getBoundingClientRect().left - cell.querySelector("img").getBoundingClientRect().right;
+    }"""
+    people = page.locator(".people td:first-child").all()
+    assert [cell.evaluate(script) >= 0 for cell in people] == [True, True]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
