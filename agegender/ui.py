@@ -35,11 +35,12 @@ PAGES = (
 """The pages, as the sidebar lists them: file, name, icon."""
 
 # Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
-# way from one picture to the next.
+# way from one picture to the next, and so would each card, as its few overlapping pixels can be scrolled.
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] {padding-block: 4rem 3rem}
 [data-testid="stElementContainer"]:has([data-testid="stVegaLiteChart"], img[alt$="cut out"])
 [data-testid="stElementToolbar"] {display: none}
+[data-testid="stHorizontalBlock"]:has(img[alt$="cut out"]) {overflow: visible}
 </style>"""
 
 

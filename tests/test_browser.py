@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 import PIL.Image
 import pytest
+from browsing import serve
 
 from agegender.analyzer import build_analyzer
 from agegender.images import decode
@@ -47,7 +50,10 @@ def test_home_shows_a_sample_analysed_and_leads_to_photos(page: Page, app_url: s
     assert is_loaded(page.get_by_role("img", name="The picture, 1 face framed"))
     assert is_loaded(cards(page))
     page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").wait_for()
-    page.get_by_test_id("stMain").get_by_role("link", name="Photos").click()
+    main = page.get_by_test_id("stMain")
+    assert main.get_by_text("Decide nothing about anybody by it").is_visible()
+    assert main.evaluate("page => page.scrollHeight <= page.clientHeight"), "all of it on one screen"
+    main.get_by_role("link", name="Photos").click()
     page.get_by_role("heading", name="Photos").wait_for()
 
 
@@ -218,3 +224,96 @@ def standing_out(page: Page) -> dict[str, list[int]]:
         script, ['[aria-label$="in the picture"]', 'img[alt$="cut out"]']
     )
     return found
+
+
+def test_the_keyboard_reaches_all_there_is_on_photos_and_little_else(page: Page, app_url: str) -> None:
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, [SAMPLES / "grace_hopper.jpg", SAMPLES / "astronaut.png"])
+    page.get_by_text("2 faces in 2 pictures").wait_for()
+    page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").last.wait_for()
+    stops = tab_stops(page)
+    wanted = [
+        *("Finding faces", "Estimating age and gender", "Least confidence", "Smallest face", "Hide faces"),
+        *("Upload", "Add files", "Table (CSV)", "Data (JSON)"),
+        *("grace_hopper.jpg", "Face 1 in the picture", "Download with frames"),
+        *("astronaut.png", "Face 1 in the picture", "Download with frames"),
+    ]
+    left = iter(stops)
+    assert [name for name in wanted if not any(name in stop for stop in left)] == [], stops
+    after = stops[next(i for i, stop in enumerate(stops) if "Data (JSON)" in stop) + 1 :]
+    assert len(after) <= 2 * 4, "the way past two pictures: fold, enlarge, face, download"
+
+
+def tab_stops(page: Page) -> list[str]:
+    """Return the names of what the tabulator leads to, from the top of the page to its end."""
+    script = """() => {
+        const stop = document.activeElement;
+        if (stop.tagName === "BODY") return null;
+        return stop.tagName === "MAIN" ? "the page" : stop.ariaLabel || stop.innerText || "";
+    }"""
+    stops: list[str] = []
+    page.evaluate("document.activeElement.blur()")
+    while len(stops) < 100:
+        page.keyboard.press("Tab")
+        name = page.evaluate(script)
+        if name is None:
+            break
+        stops.append(name)
+    return stops
+
+
+def test_a_picture_over_the_limit_is_refused_and_the_others_go_on(
+    page: Page, app_url: str, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes((SAMPLES / "astronaut.png").read_bytes() + bytes(50 * 2**20))
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, [large, SAMPLES / "grace_hopper.jpg"])
+    page.get_by_text("1 face in 1 picture").wait_for()
+    assert page.get_by_text("File must be 50.0MB or smaller.").is_visible()
+
+
+def test_a_small_file_with_too_many_pixels_is_refused_and_the_others_go_on(page: Page, app_url: str) -> None:
+    file = BytesIO()
+    PIL.Image.new("1", (9000, 9000)).save(file, "PNG")
+    large = {"name": "large.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    small = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": (SAMPLES / "grace_hopper.jpg").read_bytes()}
+    open_photos(page, app_url)
+    page.set_input_files(UPLOAD, [large, small])
+    page.get_by_text("1 face in 2 pictures").wait_for()
+    assert page.get_by_text("The picture has more than 50 megapixels. Make it smaller").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("choice", "model", "file", "instead"),
+    [
+        ("Finding faces", "res10 SSD", "opencv_face_detector_uint8.pb", "Best available"),
+        ("Estimating age and gender", "Levi–Hassner", "age_net.caffemodel", "Bundled net"),
+    ],
+)
+def test_a_model_that_cannot_be_fetched_is_told_and_stops_nothing(
+    page: Page, cut_off_url: str, choice: str, model: str, file: str, instead: str
+) -> None:
+    open_photos(page, cut_off_url)
+    page.set_input_files(UPLOAD, SAMPLES / "grace_hopper.jpg")
+    page.get_by_text("1 face in 1 picture").wait_for()
+    assert page.get_by_text("Faces are found with OpenCV's Haar cascade").is_visible()
+    page.get_by_role("combobox", name=choice).click()
+    page.get_by_role("option", name=model).click()
+    told = page.get_by_test_id("stAlert").filter(has_text=f"{file} could not be fetched")
+    told.get_by_text(f"Until then “{instead}” takes its place.").wait_for()
+    page.get_by_text("1 face in 1 picture").wait_for()
+    assert is_loaded(cards(page))
+
+
+@pytest.fixture(scope="module")
+def cut_off_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an app that has no models but the bundled one, and reaches nothing."""
+    if shutil.which("chromium") is None:
+        pytest.skip("there is no chromium on this machine")
+    folder = tmp_path_factory.mktemp("cut-off")
+    nowhere = "http://127.0.0.1:9"
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), nowhere)
+    cut_off = proxies | {"AGEGENDER_MIRROR": nowhere, "AGEGENDER_CACHE": str(folder / "cache")}
+    with serve(folder / "log.txt", **cut_off) as url:
+        yield url
