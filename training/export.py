@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from training.net import FaceNet, age_loss, years_pmf
-from training.train import HELD_OUT, SIDE_PX, Faces, ages, to_net
+from training.calibration import HELD_OUT, best_temperature, spread_loss
+from training.net import FaceNet, years_pmf
+from training.train import SIDE_PX, Faces, to_net
 
 
 class Exported(nn.Module):
@@ -49,7 +50,7 @@ class Exported(nn.Module):
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set the temperatures that make the held-out faces most likely."""
+    """Set the temperatures that make the held-out faces most likely, ages spread evenly over their groups."""
     indices = np.arange(len(faces) - HELD_OUT, len(faces))
     seen, mirrored = [], []
     for chunk in np.array_split(indices, 20):
@@ -59,20 +60,15 @@ def calibrate(exported: Exported, faces: Faces) -> None:
     a, b = torch.cat(seen), torch.cat(mirrored)
 
     def age_nll(temperature: float) -> float:
-        sides = [torch.exp(-age_loss(x, *ages(faces, indices), temperature)) for x in (a, b)]
-        return -float(torch.log((sides[0] + sides[1]) / 2).mean())
+        pmf = (years_pmf(a, temperature) + years_pmf(b, temperature)) / 2
+        return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
 
     def gender_nll(temperature: float) -> float:
         logits = (a[:, -1] + b[:, -1]) / (2 * temperature)
         return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
 
-    grid = np.geomspace(0.4, 2.5, 93).tolist()
-    exported.age_temperature, exported.gender_temperature = min(grid, key=age_nll), min(grid, key=gender_nll)
-    for name, nll, best in (
-        ("age", age_nll, exported.age_temperature),
-        ("gender", gender_nll, exported.gender_temperature),
-    ):
-        print(f"{name}: temperature {best:.3f}, held-out loss {nll(1.0):.4f} → {nll(best):.4f}")
+    exported.age_temperature = best_temperature("age", age_nll)
+    exported.gender_temperature = best_temperature("gender", gender_nll)
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:

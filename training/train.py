@@ -26,10 +26,9 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from agegender.alignment import align
 from agegender.types import Box, Face
 from training.augment import training_crop
+from training.calibration import HELD_OUT
 from training.net import FaceNet, age_loss, years_pmf
 
-HELD_OUT = 2000
-"""The last faces of the training set: never trained on, for choices and for calibration."""
 BATCH = 128
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.05
