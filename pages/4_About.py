@@ -153,8 +153,8 @@ st.header("Limits")
 st.markdown(
     "- People over 60 are taken for younger than they are, by ten years and more.\n"
     "- The gender of children is read less well.\n"
-    "- The interval of age is too narrow: it was fitted to ages that people guessed, not to true ones.\n"
-    "- Small, blurred, dark and turned faces are probably read worse; how much has not been measured.\n"
+    "- The interval of age was fitted to ages that people guessed, and misses most of the oldest.\n"
+    "- Small, blurred, dark and turned faces are probably read worse.\n"
     "- The labels it learnt from were given by people, and their prejudices are in it.\n"
     "- There are two gender labels, because its training pictures have two. They say nothing of who somebody "
     "is, and leave out everybody whom neither fits.\n\n"
