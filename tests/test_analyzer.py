@@ -16,7 +16,7 @@ from agegender.errors import ModelError
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-BOXES = (Box(300, 10, 350, 60), Box(20, 90, 70, 140), Box(20, 10, 70, 60))
+BOXES = (Box(300, 10, 350, 60), Box(20, 90, 70, 129), Box(20, 10, 70, 60))
 
 
 class Stub:
@@ -65,6 +65,7 @@ def test_readings_come_from_left_to_right_each_with_its_own_estimate() -> None:
     assert (analysis.width_px, analysis.height_px) == (400, 200)
     assert [reading.face.box for reading in analysis.readings] == [BOXES[2], BOXES[1], BOXES[0]]
     assert [reading.age.years for reading in analysis.readings] == [20, 20, 300]
+    assert [reading.warnings for reading in analysis.readings] == [(), ("small",), ()]
 
 
 def test_a_picture_without_faces_is_no_error() -> None:

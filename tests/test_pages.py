@@ -27,10 +27,11 @@ class OneFace:
 
     name = "one face"
     calls = 0
+    box = Box(10, 10, 50, 60)
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         self.calls += 1
-        return (Face(Box(10, 10, 50, 60), 0.9),) if image.min() < image.max() else ()
+        return (Face(self.box, 0.9),) if image.min() < image.max() else ()
 
     def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
         return ((Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2), Gender(0.97)),) * len(faces)
@@ -119,7 +120,13 @@ def test_a_card_says_what_was_read(stub: OneFace) -> None:
     page = photos(("face.png", png("red", "blue")))
     assert {"**Female 97 %**", "**25–32 years**", "around 29, from 22 to 37"} <= set(texts(page))
     assert cards(page) == 1
+    assert not any("Less certain" in text for text in texts(page))
     assert stub.calls == 2  # for home's sample and for this
+
+
+def test_a_card_says_why_a_face_is_read_less_surely(stub: OneFace) -> None:
+    stub.box = Box(10, 10, 40, 45)
+    assert ":material/warning: Less certain: small" in texts(photos(("face.png", png("red", "blue"))))
 
 
 @pytest.mark.usefixtures("stub")
