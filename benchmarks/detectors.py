@@ -1,0 +1,199 @@
+"""How the face detectors do beside YuNet-n, on photographs and on portraits.
+
+    python -m benchmarks.detectors PHOTOS PORTRAITS [--json] [--limit N]
+
+PHOTOS is a folder or a tar archive of photographs, looked through at long sides of 1,024 and 640 pixels; PORTRAITS one of
+pictures cut close around a face, such as FairFace's, which get a border of 56 repeated pixels. Nobody drew the true
+boxes, so what YuNet-n finds with a score of 0.7 counts as true. On photographs that is true of faces from
+32 pixels on: nobody has to find smaller ones, and whoever finds what YuNet-n does not, invents. Haar, OpenCV's cascade of 2002, is here for comparison alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from agegender import images, models
+from agegender.archives import Files
+from agegender.detectors import SSD, YuNet
+from agegender.errors import ImageError
+from agegender.types import Box, Detector, Face, Image
+
+LONG_SIDES_PX = (1024, 640)
+BORDER_PX = 56
+LEAST_PX = 32.0
+SAME_IOU = 0.4
+"""From this IoU on two boxes are of the same face: detectors draw them by different habits."""
+ENDINGS = (".jpg", ".jpeg", ".png")
+
+
+class Haar:
+    """The cascade of Lienhart (2002) in OpenCV's wheel: boxes without landmarks, of frontal faces only."""
+
+    name = "haar"
+    # YuNet's box in the units of Haar's square: width and height. Medians over FairFace's training pictures.
+    BOX_WIDTH, BOX_HEIGHT = 0.825, 1.08
+    # The logistic of the last stage's sum is the score: half of its inventions on photographs are below 0.5.
+    STAGE_MIDDLE, STAGE_STEEPNESS = 55.3, 6.0
+
+    def __init__(self) -> None:
+        folder = Path(cv2.__file__).parent / "data"
+        self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        squares, _, sums = self._cascade.detectMultiScale3(grey, minNeighbors=3, outputRejectLevels=True)
+        faces = []
+        for (left, top, side, _), stage in zip(squares, sums, strict=True):
+            x, y = left + side / 2, top + side / 2
+            halves = self.BOX_WIDTH * side / 2, self.BOX_HEIGHT * side / 2
+            score = 1 / (1 + math.exp(-self.STAGE_STEEPNESS * (float(stage) - self.STAGE_MIDDLE)))
+            faces.append(Face(Box(x - halves[0], y - halves[1], x + halves[0], y + halves[1]), score))
+        return tuple(face for face in faces if face.score >= 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a detector found in a set of pictures, beside YuNet-n.
+
+    `landmark_error` is the median over faces of the mean distance of the five points from YuNet-n's, in parts of the distance
+    between the eyes; None without landmarks. `milliseconds` is the median time on the core for a picture.
+    """
+
+    pictures: str
+    detector: str
+    count: int
+    faces: int
+    recall: float
+    invented_a_picture: float
+    landmark_error: float | None
+    milliseconds: float
+
+
+def matched(faces: Sequence[Face], truth: Sequence[Face]) -> dict[int, int]:
+    """Return which of the true faces each found one is, by their places; the pairs that overlap most go first."""
+    pairs = sorted(
+        ((found.box.iou(true.box), i, j) for i, found in enumerate(faces) for j, true in enumerate(truth)),
+        reverse=True,
+    )
+    places: dict[int, int] = {}
+    for iou, i, j in pairs:
+        if iou >= SAME_IOU and i not in places and j not in places.values():
+            places[i] = j
+    return places
+
+
+def landmark_error(face: Face, true: Face) -> float:
+    """Return the mean distance of the landmarks in parts of the distance between the true eyes."""
+    points, truth = np.array(face.landmarks), np.array(true.landmarks)
+    return float(np.hypot(*(points - truth).T).mean() / max(1e-6, np.hypot(*(truth[0] - truth[1]))))
+
+
+def compare(
+    name: str, pictures: Iterable[Image], reference: Detector, detectors: Sequence[Detector], least_px: float
+) -> list[Row]:
+    """Return a row for the reference and for each detector, which take turns picture by picture."""
+    everyone = (reference, *detectors)
+    faces, found, invented, count = 0, [0] * len(everyone), [0] * len(everyone), 0
+    errors: list[list[float]] = [[] for _ in everyone]
+    seconds: list[list[float]] = [[] for _ in everyone]
+    for image in pictures:
+        count += 1
+        answers = []
+        for place, detector in enumerate(everyone):
+            start = time.thread_time()
+            answers.append(detector.detect(image))
+            seconds[place].append(time.thread_time() - start)
+        truth = answers[0]
+        asked = {place for place, face in enumerate(truth) if face.box.height >= least_px}
+        faces += len(asked)
+        for place, answer in enumerate(answers):
+            places = matched(answer, truth)
+            found[place] += len(asked.intersection(places.values()))
+            invented[place] += len(answer) - len(places)
+            errors[place] += [
+                landmark_error(answer[i], truth[j])
+                for i, j in places.items()
+                if j in asked and answer[i].landmarks
+            ]
+    return [
+        Row(
+            name,
+            detector.name,
+            count,
+            faces,
+            found[place] / max(1, faces),
+            invented[place] / max(1, count),
+            float(np.median(errors[place])) if errors[place] else None,
+            1000 * float(np.median(seconds[place])),
+        )
+        for place, detector in enumerate(everyone)
+    ]
+
+
+def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
+    """Yield the pictures in a folder or a tar archive; what cannot be read is left out, and said on stderr."""
+    with Files(path) as files:
+        names = [name for name in files.names if name.lower().endswith(ENDINGS)][:limit]
+        for name in tqdm(names, desc=path.name, unit="picture", disable=None):
+            try:
+                yield images.decode(files.read(name))
+            except ImageError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+
+
+def at_most(image: Image, long_side_px: int) -> Image:
+    """Return the picture, scaled down where its long side is longer."""
+    scale = min(1.0, long_side_px / max(image.shape))
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def bordered(image: Image) -> Image:
+    """Return the picture with its edge repeated outwards."""
+    return np.pad(image, ((BORDER_PX, BORDER_PX), (BORDER_PX, BORDER_PX), (0, 0)), mode="edge")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("portraits", type=Path)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    manifest = models.load_manifest()
+    files = {name: models.fetch(manifest[name]) for name in ("yunet", "bundled", "ssd")}
+    yunet = YuNet(files["yunet"]["yunet_n_dynamic.onnx"])
+    ssd = SSD(files["ssd"]["opencv_face_detector_uint8.pb"], files["ssd"]["opencv_face_detector.pbtxt"])
+    others: list[Detector] = [YuNet(files["bundled"]["faces.onnx"]), Haar(), ssd]
+    rows: list[Row] = []
+    for long_side_px in LONG_SIDES_PX:
+        photos = (at_most(image, long_side_px) for image in pictures_of(options.photos, options.limit))
+        rows += compare(f"photographs, {long_side_px} pixels", photos, yunet, others, LEAST_PX)
+    portraits = (bordered(image) for image in pictures_of(options.portraits, options.limit))
+    rows += compare(f"portraits, border of {BORDER_PX} pixels", portraits, yunet, others, 0.0)
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        error = "–" if row.landmark_error is None else f"{row.landmark_error:.3f}"
+        print(
+            f"{row.pictures:28} {row.detector:16} recall {row.recall:6.1%} of {row.faces:4}  invented "
+            f"{row.invented_a_picture:.2f} a picture  landmarks {error:>5}  {row.milliseconds:6.1f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main()
