@@ -59,6 +59,21 @@ def range_of(age_years: int) -> str | None:
     return None
 
 
+def probability_below(age_years: int, age: Age, pmf: ArrayLike | None = None) -> float:
+    """Return the probability of being younger than the middle of a stated year of life.
+
+    By the distribution over years that `from_years` takes, or without one by the eight ranges of `age`, as
+    `from_ranges` spreads them. The interval that leaves out p at each end holds the stated age when this lies
+    between p and 1 − p.
+    """
+    if pmf is None:
+        edges, masses = np.array([0.0, *CUTS, OLDEST]), np.asarray(age.probabilities)
+    else:
+        edges, masses = np.arange(np.size(pmf) + 1, dtype=np.float64), np.asarray(pmf, dtype=np.float64)
+    cumulative = np.concatenate([[0.0], np.cumsum(masses)])
+    return float(np.interp(age_years + 0.5, edges, cumulative))
+
+
 def _shown(edges: NDArray[np.float64], masses: NDArray[np.float64]) -> Age:
     """Return the age whose distribution has these masses, each even between two of the n + 1 edges."""
     cumulative = np.concatenate([[0.0], np.cumsum(masses)])

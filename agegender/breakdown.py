@@ -10,7 +10,13 @@ import numpy as np
 from agegender.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.evaluation import Result
 from agegender.figures import Figure, figures, stated_genders, true_range
-from agegender.types import RANGES
+from agegender.types import RANGES, WARNINGS
+
+LEVELS = tuple(round(0.1 * step, 1) for step in range(1, 10))
+"""The intervals of age that are looked at: meant to hold the true age in so many of 1."""
+
+ANY = "any"
+"""Stands for all of the warnings together."""
 
 BINS = 10
 """So many bins of equal width, from 0.5 to 1, hold the probabilities of the stated gender."""
@@ -20,7 +26,7 @@ FAIRFACE_GROUPS = (*(f"{first}–{last}" for first, last in FAIRFACE_AGES[:-1]),
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of the people who are alike in one thing: `by` is gender, race or age."""
+    """The figures of the people who are alike in one thing: `by` is gender, race or age, or a warning."""
 
     by: str
     name: str
@@ -37,7 +43,7 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Genders that were stated about as surely: their mean probability, and which part of them was right."""
+    """What was stated about as surely: the mean of the probabilities, and which part of them was right."""
 
     count: int
     stated: float
@@ -69,6 +75,21 @@ def groups(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
     return tuple(found)
 
 
+def warned(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
+    """Return the figures of the faces with each warning and without it, and with any and without all."""
+    found = [(result, result.reading.warnings) for result in results if result.reading]
+    groups = []
+    for name in (*WARNINGS, ANY):
+        for title, holds in (("with", True), ("without", False)):
+            alike = [
+                result
+                for result, warnings in found
+                if (bool(warnings) if name == ANY else name in warnings) == holds
+            ]
+            groups.append(Group(name, title, figures(kind, alike)))
+    return tuple(groups)
+
+
 def confusion(kind: Kind, results: Sequence[Result]) -> Confusion:
     """Return which ages were taken for which: FairFace's nine groups, else the eight ranges."""
     names = FAIRFACE_GROUPS if kind == "fairface" else RANGES
@@ -98,6 +119,17 @@ def gender_calibration(kind: Kind, results: Sequence[Result]) -> Calibration:
     if not bins:
         return Calibration(None, ())
     return Calibration(sum(b.count * abs(b.stated - b.right) for b in bins) / len(stated), tuple(bins))
+
+
+def age_calibration(results: Sequence[Result]) -> tuple[Bin, ...]:
+    """Return for each of `LEVELS` how often such an interval holds the true age; () where no age is known.
+
+    The intervals leave out as much at one end as at the other.
+    """
+    below = np.array([result.below for result in results if result.below is not None])
+    if not len(below):
+        return ()
+    return tuple(Bin(len(below), level, float(np.mean(np.abs(below - 0.5) <= level / 2))) for level in LEVELS)
 
 
 def _age_name(kind: Kind, sample: Sample) -> str | None:

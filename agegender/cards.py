@@ -9,6 +9,7 @@ import streamlit as st
 from agegender.drawing import label_parts
 from agegender.linking import overlay
 from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
+from agegender.quality import sentence
 from agegender.types import RANGES, Age, Reading
 from agegender.ui import escape
 
@@ -55,7 +56,7 @@ def show_card(reading: Reading, crop: bytes, name: str, key: str) -> None:
                 st.markdown(f"**{age.range} years**")
                 st.caption(f"around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}")
         if reading.warnings:
-            st.caption(f":material/warning: Less certain: {escape(', '.join(reading.warnings))}")
+            st.caption(f":material/warning: {escape(sentence(reading.warnings))} Trust this less.")
         show_ranges(age)
 
 

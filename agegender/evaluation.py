@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender import images
+from agegender import ages, images
 from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
+from agegender.quality import warnings_of
 from agegender.types import Age, Box, Face, Image, Reading
 
 T = TypeVar("T")
@@ -43,13 +44,15 @@ class YearsEstimator(Protocol):
 class Result:
     """What became of one picture. `reading` is None where no face was found or `problem` says why not.
 
-    `group` is the place in `FAIRFACE_AGES` of the estimated age, and None for other data sets.
+    `group` is the place in `FAIRFACE_AGES` of the estimated age, and None for other data sets. `below` is the
+    estimated probability of an age below the true one, where that is known to the year.
     """
 
     sample: Sample
     reading: Reading | None = None
     group: int | None = None
     problem: str = ""
+    below: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +123,51 @@ def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
     return small, replace(face, box=box, landmarks=landmarks)
 
 
+def without_border(image: Image, face: Face, border_px: int) -> tuple[Image, Face]:
+    """Return the picture without so many pixels on each side, and the face in it."""
+    height_px, width_px = image.shape[:2]
+    inner = image[border_px : height_px - border_px, border_px : width_px - border_px]
+    left, top, right, bottom = (
+        side - border_px for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)
+    )
+    landmarks = tuple((x - border_px, y - border_px) for x, y in face.landmarks)
+    return inner, replace(face, box=Box(left, top, right, bottom), landmarks=landmarks)
+
+
 def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardship: Hardship) -> Result:
-    if padding_px := PADDING_PX.get(kind, 0):
+    padding_px = PADDING_PX.get(kind, 0)
+    if padding_px:
         image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
     faces = analyzer.detector.detect(image)
     if not faces:
         return Result(sample)
     face = central_face(image, faces)
+    padded_px = len(image)
     if hardship.box_only:
         face = replace(face, landmarks=())
     if hardship.face_px:
         image, face = scaled_down(image, face, hardship.face_px)
     ((age, gender),) = analyzer.estimator.estimate(image, [face])
-    group = _fairface_group(analyzer.estimator, image, face, age) if kind == "fairface" else None
-    return Result(sample, Reading(face, age, gender), group)
+    # What was added to the picture shows nothing of the face.
+    warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))
+    reading = Reading(face, age, gender, warnings)
+    if kind == "adience":
+        return Result(sample, reading)
+    pmf = _years_pmf(analyzer.estimator, image, face)
+    if kind == "fairface":
+        return Result(sample, reading, _fairface_group(pmf, age))
+    true = sample.ages[0] if sample.ages else None
+    return Result(sample, reading, below=None if true is None else ages.probability_below(true, age, pmf))
 
 
-def _fairface_group(estimator: object, image: Image, face: Face, age: Age) -> int:
-    """Return the most probable of FairFace's groups, or where the estimator cannot say, that of the years."""
-    if isinstance(estimator, YearsEstimator):
-        (pmf,) = estimator.years_pmf(image, [face])
+def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float32] | None:
+    """Return the distribution over years, (100,), of an estimator that knows one."""
+    return estimator.years_pmf(image, [face])[0] if isinstance(estimator, YearsEstimator) else None
+
+
+def _fairface_group(pmf: NDArray[np.float32] | None, age: Age) -> int:
+    """Return the most probable of FairFace's groups, or where there is none, that of the expected age."""
+    if pmf is not None:
         return int(np.argmax(np.add.reduceat(pmf, FAIRFACE_STARTS)))
     return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
 from agegender.fusion import SETTLE_S, view_weight
+from agegender.quality import warnings_of
 from agegender.tracking import Track, Tracker, scaled
 from agegender.types import Face, Image
 
@@ -107,7 +108,7 @@ class Follower:
         cost_s = (time.perf_counter() - start_s) / len(tracks)
         self._view_cost_s += (cost_s - self._view_cost_s) * (0.3 if self._view_cost_s else 1.0)
         for track, estimate in zip(tracks, estimates, strict=True):
-            self._tracker.learn(track.number, estimate, time_s)
+            self._tracker.learn(track.number, estimate, time_s, warnings_of(image, track.face))
 
 
 def due(tracks: Sequence[Track], time_s: float) -> list[Track]:

@@ -2,19 +2,22 @@
 
 The rule. A view weighs the detector's score × size × how frontal the face is, each 0 to 1, and fades with
 time. Evidence is the weighted mean of the views: of the probabilities of the ranges, of years and of
-both ends of the interval, and of the log-odds of gender. It is a mean and no product, as the frames of a
-video show the same picture over and over: a hundred of them know hardly more than one.
+both ends of the interval, of the log-odds of gender, and of whether each warning holds. It is a mean and no
+product, as the frames of a video show the same picture over and over: a hundred of them know hardly more
+than one.
 
 What is shown follows the evidence for the first second. From then on a range or a gender stays until
-another one leads clearly and for some time, and figures move only when they have moved enough to matter.
+another one leads clearly and for some time, and figures move only when they have moved enough to matter. A
+warning comes when it holds for most of what is known, and goes when it holds for little of it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from agegender.types import Age, Estimate, Face, Gender
+from agegender.types import WARNINGS, Age, Estimate, Face, Gender
 
 FADE_S = 6.0
 """After this long a view weighs 1/e of what it did."""
@@ -34,12 +37,16 @@ LEAD, LEAD_S = 0.2, 2.0
 STEP_YEARS, STEP_PROBABILITY = 1.0, 0.03
 """How far the evidence must have moved for the figures that are shown to follow."""
 
+WARN_FROM, WARN_TO = 0.6, 0.3
+"""A warning is shown from the one part of the evidence on, by weight, until it falls below the other."""
+
 LOG_ODDS_LIMIT = 6.0  # 99.75 %: one view that is certain must not outweigh all others
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The weighted mean of views up to `at_s`: eight ranges, years, low, high, log-odds of 'Female'."""
+    """The weighted mean of views up to `at_s`: eight ranges, years, low, high, log-odds of 'Female', and
+    each of `WARNINGS`, 1 where it holds and 0 elsewhere."""
 
     mean: tuple[float, ...]
     weight: float
@@ -55,10 +62,15 @@ class Evidence:
         """The fused gender."""
         return Gender(1 / (1 + math.exp(-self.mean[11])))
 
+    def warnings(self, before: Collection[str] = ()) -> tuple[str, ...]:
+        """The warnings that hold for most of the evidence, or still for some where they did before."""
+        parts = zip(WARNINGS, self.mean[12:], strict=True)
+        return tuple(name for name, part in parts if part >= (WARN_TO if name in before else WARN_FROM))
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person is told of a track: an age and a gender that hold still.
+    """What a person is told of a track: an age, a gender and warnings that hold still.
 
     Each is the evidence of the last moment at which it agreed with the label that is held, so that years
     never contradict the range. `age_rival_s` and `gender_rival_s` say since when another label has led
@@ -69,14 +81,22 @@ class Shown:
     gender: Gender
     age_rival_s: float | None = None
     gender_rival_s: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
-def add_view(evidence: Evidence | None, estimate: Estimate, weight: float, time_s: float) -> Evidence:
+def add_view(
+    evidence: Evidence | None,
+    estimate: Estimate,
+    weight: float,
+    time_s: float,
+    warnings: Collection[str] = (),
+) -> Evidence:
     """Return the evidence with one more view, which weighs `weight` (above 0) at the time `time_s`."""
     age, gender = estimate
     p_female = min(max(gender.p_female, 1e-6), 1 - 1e-6)
     log_odds = min(max(math.log(p_female / (1 - p_female)), -LOG_ODDS_LIMIT), LOG_ODDS_LIMIT)
-    view = (*age.probabilities, age.years, age.low, age.high, log_odds)
+    held = (float(name in warnings) for name in WARNINGS)
+    view = (*age.probabilities, age.years, age.low, age.high, log_odds, *held)
     if evidence is None:
         return Evidence(view, weight, time_s)
     total = weight + evidence.weight * math.exp(-max(0.0, time_s - evidence.at_s) / FADE_S)
@@ -89,7 +109,7 @@ def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: f
     """Return what is shown from now on, given what was shown and the evidence."""
     age, gender = evidence.age, evidence.gender
     if shown is None or time_s - first_seen_s <= SETTLE_S:
-        return Shown(age, gender)
+        return Shown(age, gender, warnings=evidence.warnings())
     held = shown.age.probabilities.index(max(shown.age.probabilities))
     age_lead = max(age.probabilities) - age.probabilities[held]
     age_rival_s = _rival_since(age_lead, shown.age_rival_s, time_s)
@@ -100,6 +120,7 @@ def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: f
         gender if _gender_moves(shown.gender, gender, gender_rival_s, time_s) else shown.gender,
         age_rival_s,
         gender_rival_s,
+        evidence.warnings(shown.warnings),
     )
 
 

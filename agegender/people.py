@@ -16,7 +16,7 @@ Span = tuple[float, float]
 COLUMNS = (
     *("person", "first_s", "last_s", "seconds", "age_range", "age_years", "age_low", "age_high"),
     *(f"age_{name}" for name in RANGES),
-    *("gender", "gender_probability"),
+    *("gender", "gender_probability", "warnings"),
 )
 """What a row of CSV holds: a person; columns that `agegender.export` has too mean the same."""
 
@@ -24,13 +24,15 @@ COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
-    when the person is in view, and the best view of the face as a small JPEG file."""
+    when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
+    for most views."""
 
     number: int
     age: Age
     gender: Gender
     spans: tuple[Span, ...]
     crop: bytes
+    warnings: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -51,7 +53,7 @@ def people_csv(people: Sequence[Person]) -> str:
                 *(person.number, round(first_s, 3), round(last_s, 3), round(person.seconds, 3)),
                 *(age.range, round(age.years, 1), round(age.low, 1), round(age.high, 1)),
                 *(round(p, 4) for p in age.probabilities),
-                *(person.gender.label, round(person.gender.probability, 4)),
+                *(person.gender.label, round(person.gender.probability, 4), "; ".join(person.warnings)),
             )
         )
     return text.getvalue()
@@ -73,4 +75,5 @@ def _person_object(person: Person) -> dict[str, object]:
         "seen_s": [[round(start_s, 3), round(end_s, 3)] for start_s, end_s in person.spans],
         "age": {"range": age.range, **years, "probabilities": probabilities},
         "gender": {"label": person.gender.label, "probability": round(person.gender.probability, 4)},
+        "warnings": list(person.warnings),
     }

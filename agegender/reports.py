@@ -10,11 +10,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agegender.analyzer import Analyzer
-from agegender.breakdown import BINS, Confusion, Group, confusion, gender_calibration, groups
+from agegender.breakdown import (
+    ANY,
+    BINS,
+    Bin,
+    Confusion,
+    Group,
+    age_calibration,
+    confusion,
+    gender_calibration,
+    groups,
+    warned,
+)
 from agegender.datasets import Dataset
 from agegender.errors import DatasetError
 from agegender.evaluation import Hardship, Result
 from agegender.figures import Figure, figures
+from agegender.types import WARNINGS
 
 SHORT_TITLES = {
     "gender_accuracy": "gender right",
@@ -49,10 +61,9 @@ def report_object(
         "unlabelled": dataset.unlabelled,
         "figures": _figures_object(figures(dataset.kind, results)),
         "gender_calibration": asdict(gender_calibration(dataset.kind, results)),
-        "groups": {
-            by: {group.name: _figures_object(group.figures) for group in of_kind}
-            for by, of_kind in groupby(groups(dataset.kind, results), key=lambda group: group.by)
-        },
+        "age_calibration": [asdict(one) for one in age_calibration(results)],
+        "groups": _groups_object(groups(dataset.kind, results)),
+        "warnings": _groups_object(warned(dataset.kind, results)),
         "confusion": asdict(confusion(dataset.kind, results)),
     }
 
@@ -102,7 +113,9 @@ def report_lines(
             f"The stated probability of gender is {100 * error:.1f} points away from how often it is right "
             f"(expected calibration error, {BINS} bins from 50 to 100 %)."
         )
+    yield from _interval_lines(age_calibration(results))
     yield from _group_lines(groups(dataset.kind, results))
+    yield from _group_lines(warned(dataset.kind, results))
     yield from _confusion_lines(confusion(dataset.kind, results))
 
 
@@ -113,9 +126,20 @@ def _group_lines(all_groups: Sequence[Group]) -> Iterator[str]:
             if place == 0:
                 yield ""
                 titles = (f"{SHORT_TITLES[figure.key]:>19}" for figure in shown)
-                yield f"{f'by {by}, with 95 % intervals':<30}{'faces':>5}{''.join(titles)}"
+                head = f"{'warning: ' if by in (*WARNINGS, ANY) else 'by '}{by}, with 95 % intervals"
+                yield f"{head:<40}{'faces':>5}{''.join(titles)}"
             faces = max((figure.count for figure in shown), default=0)
-            yield f"{group.name:<30}{faces:>5,}{''.join(f'{_with_interval(figure):>19}' for figure in shown)}"
+            yield f"{group.name:<40}{faces:>5,}{''.join(f'{_with_interval(figure):>19}' for figure in shown)}"
+
+
+def _interval_lines(bins: Sequence[Bin]) -> Iterator[str]:
+    if bins:
+        yield ""
+        for title, parts in (
+            ("intervals that are meant to hold the age", [one.stated for one in bins]),
+            ("and do", [one.right for one in bins]),
+        ):
+            yield f"{title:<40}" + "".join(f"{100 * part:>6.0f} %" for part in parts)
 
 
 def _confusion_lines(table: Confusion) -> Iterator[str]:
@@ -126,6 +150,13 @@ def _confusion_lines(table: Confusion) -> Iterator[str]:
     yield "".join(f"{name:>8}" for name in ("", *table.names))
     for name, row in zip(table.names, table.counts, strict=True):
         yield f"{name:>8}" + "".join(f"{count:>8,}" for count in row)
+
+
+def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, object]]:
+    return {
+        by: {group.name: _figures_object(group.figures) for group in of_kind}
+        for by, of_kind in groupby(all_groups, key=lambda group: group.by)
+    }
 
 
 def _figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:

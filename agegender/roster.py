@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 
 from agegender.alignment import margin_crop
 from agegender.images import encode_jpeg
+from agegender.quality import sentence
 from agegender.streaming import Latest
 from agegender.tracking import Track
 from agegender.types import Box, Image, Reading
@@ -49,11 +51,17 @@ def row(track: Track, reading: Reading, image: Image) -> str:
     cells = (
         f"<img alt='' src='{crop(image, reading.face.box)}'/>{track.number}",
         f"<b>{age.range}</b> {percent(max(age.probabilities))}<br/>"
-        f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}</small>",
+        f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}"
+        f"{warned(reading.warnings)}</small>",
         f"<b>{gender.label}</b> {percent(gender.probability)}",
         f"{track.seconds:.0f} s",
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def warned(warnings: Collection[str]) -> str:
+    """Return a line of HTML that tells the warnings in words, or nothing where there are none."""
+    return f"<br/>{sentence(warnings)}" if warnings else ""
 
 
 def percent(probability: float) -> str:

@@ -61,9 +61,9 @@ class Sightings:
         """Return everybody who was seen, in the order of their numbers."""
         least = min(2, self._frames)
         return tuple(
-            Person(number, seen.evidence.age, seen.evidence.gender, tuple(seen.spans), seen.crop)
+            Person(number, known.age, known.gender, tuple(seen.spans), seen.crop, known.warnings())
             for number, seen in sorted(self._seen.items())
-            if seen.evidence is not None and seen.sightings >= least
+            if (known := seen.evidence) is not None and seen.sightings >= least
         )
 
     def _see(self, track: Track, image: Image, time_s: float) -> None:

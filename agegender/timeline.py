@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from agegender.people import Person
-from agegender.roster import HEADER, STYLE, percent
+from agegender.roster import HEADER, STYLE, percent, warned
 
 ROW_PX = 26
 
@@ -70,7 +70,8 @@ def _row(person: Person) -> str:
     cells = (
         f"<img alt='' src='{crop}'>{person.number}",
         f"<b>{age.range}</b> {percent(max(age.probabilities))}<br>"
-        f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}</small>",
+        f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}"
+        f"{warned(person.warnings)}</small>",
         f"<b>{gender.label}</b> {percent(gender.probability)}",
         f"{person.seconds:.1f} s",
     )

@@ -6,7 +6,7 @@ Time comes in with each frame, in seconds from any start, so that a live camera 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agegender.fusion import Evidence, Shown, add_view, show, view_weight
@@ -80,7 +80,7 @@ class Track:
             return None
         # Landmarks belong to the moment at which they were found.
         face = Face(self.box_at(time_s), self.face.score)
-        return Reading(face, self.shown.age, self.shown.gender)
+        return Reading(face, self.shown.age, self.shown.gender, self.shown.warnings)
 
 
 class Tracker:
@@ -108,10 +108,11 @@ class Tracker:
         self.tracks = tuple(tracks)
         return self.tracks
 
-    def learn(self, number: int, estimate: Estimate, time_s: float) -> None:
-        """Add what was estimated of a track's face to what is known of the person."""
+    def learn(self, number: int, estimate: Estimate, time_s: float, warnings: Collection[str] = ()) -> None:
+        """Add what was estimated of a track's face, and its warnings, to what is known of the person."""
         self.tracks = tuple(
-            _viewed(track, estimate, time_s) if track.number == number else track for track in self.tracks
+            _viewed(track, estimate, time_s, warnings) if track.number == number else track
+            for track in self.tracks
         )
 
     def scale(self, ratio: float) -> None:
@@ -168,9 +169,9 @@ def _seen(track: Track, face: Face, time_s: float) -> Track:
     return replace(track, face=face, box=Box(*smooth), velocity=velocity, last_seen_s=time_s, missed=0)
 
 
-def _viewed(track: Track, estimate: Estimate, time_s: float) -> Track:
+def _viewed(track: Track, estimate: Estimate, time_s: float, warnings: Collection[str]) -> Track:
     weight = view_weight(track.face)
-    evidence = add_view(track.evidence, estimate, weight, time_s)
+    evidence = add_view(track.evidence, estimate, weight, time_s, warnings)
     shown = show(track.shown, evidence, time_s, track.first_seen_s)
     best = max(weight, track.best_weight)
     return replace(track, evidence=evidence, shown=shown, viewed_s=time_s, best_weight=best)

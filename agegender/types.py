@@ -18,6 +18,9 @@ Point = tuple[float, float]
 RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53", "60–100")
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
+WARNINGS = ("small", "blurred", "dark", "turned away", "cut off")
+"""What a reading may be trusted less for; see `agegender.quality`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -119,7 +122,7 @@ Estimate = tuple[Age, Gender]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A face with what was estimated of it; `warnings` say in a word why to trust it less."""
+    """A face with what was estimated of it; `warnings` are those of `WARNINGS` that hold."""
 
     face: Face
     age: Age

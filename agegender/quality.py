@@ -1,0 +1,98 @@
+"""How well a face can be seen: cheap measures, and the warnings where faces like it are read worse.
+
+The thresholds come from faces held out of training, as they are and made worse on purpose: each lies where
+the error begins to be clearly larger (`python -m training.quality`, which prints them). A measure that did
+not show a larger error has no warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from agegender.alignment import align, face_matrix
+from agegender.fusion import frontality
+from agegender.types import WARNINGS, Face, Image
+
+SEEN_PX = 64
+"""The side of the aligned crop that is measured: less than what a face of that warning `small` has."""
+
+LEAST_PX = 40.0
+LEAST_SHARPNESS = 0.0
+LEAST_LIGHT = 0.0
+LEAST_FRONTALITY = 0.0
+LEAST_INSIDE = 0.0
+
+SQUARE = np.array([[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]])
+
+WORDS = {
+    "small": "small",
+    "blurred": "blurred",
+    "dark": "poorly lit",
+    "turned away": "turned away",
+    "cut off": "cut off by the picture's edge",
+}
+"""What is said of a face with each of the warnings, after 'The face is'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What was measured of a face.
+
+    `height_px` is its box's. `sharpness` is how strong the finest detail is, per contrast. `light` is how
+    bright the brightest parts are, 0 to 255: eyes and reflections are bright in any skin. `frontal` is 1 for
+    a face that looks into the camera and near 0 for a profile, None without landmarks. `inside` is the part
+    of the aligned square that lies within the picture.
+    """
+
+    height_px: float
+    sharpness: float
+    light: float
+    frontal: float | None
+    inside: float
+
+
+def measure(image: Image, face: Face) -> Quality:
+    """Return what is measured of a face in an RGB image."""
+    grey = cv2.cvtColor(align(image, face, SEEN_PX), cv2.COLOR_RGB2GRAY)
+    edge = SEEN_PX // 8
+    inner = grey[edge:-edge, edge:-edge]
+    detail = cv2.Laplacian(inner, cv2.CV_32F)[1:-1, 1:-1]
+    return Quality(
+        face.box.height,
+        float(detail.var()) / max(1.0, float(inner.var())),
+        float(np.percentile(inner, 95)),
+        frontality(face) if face.landmarks else None,
+        inside(image, face),
+    )
+
+
+def inside(image: Image, face: Face) -> float:
+    """Return which part of the face's aligned square lies within the picture, 0 to 1."""
+    height_px, width_px = image.shape[:2]
+    corners = cv2.transform(SQUARE, cv2.invertAffineTransform(face_matrix(face)))
+    picture = np.array([[(0, 0), (width_px, 0), (width_px, height_px), (0, height_px)]], dtype=np.float32)
+    common, _ = cv2.intersectConvexConvex(corners.astype(np.float32), picture)
+    return float(common / max(1e-6, cv2.contourArea(corners.astype(np.float32))))
+
+
+def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
+    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order."""
+    seen = measure(image, face)
+    holds = (
+        seen.height_px < LEAST_PX,
+        seen.sharpness < LEAST_SHARPNESS,
+        seen.light < LEAST_LIGHT,
+        seen.frontal is not None and seen.frontal < LEAST_FRONTALITY,
+        seen.inside < LEAST_INSIDE,
+    )
+    return tuple(name for name, held in zip(WARNINGS, holds, strict=True) if held)
+
+
+def sentence(warnings: Collection[str]) -> str:
+    """Return the warnings, of which there is at least one, in words: 'The face is small and turned away.'"""
+    *others, last = (words for warning, words in WORDS.items() if warning in warnings)
+    return f"The face is {', '.join(others)}{' and ' if others else ''}{last}."
