@@ -9,9 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agegender import commands, video_command
+from agegender import commands, evaluate_command, video_command
 from agegender.analyzer import DETECTORS, ESTIMATORS
-from agegender.datasets import KINDS
 from agegender.errors import AgeGenderError
 
 INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
@@ -56,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     each = whole.add_subparsers(required=True, metavar="COMMAND")
     _add_analyze(each.add_parser("analyze", help="say what is seen in pictures"))
     _add_models(each.add_parser("models", help="list the models, or fetch some"))
-    _add_evaluate(each.add_parser("evaluate", help="measure accuracy on a labelled data set"))
+    evaluation = each.add_parser("evaluate", help="measure accuracy on a labelled data set")
+    evaluate_command.add_arguments(evaluation)
+    _add_model_names(evaluation)
     video = each.add_parser("video", help="annotate a video, and say who is in it")
     video_command.add_arguments(video)
     _add_model_names(video)
@@ -113,42 +114,11 @@ def _add_models(one: argparse.ArgumentParser) -> None:
     fetching.set_defaults(command=commands.fetch_models)
 
 
-def _add_evaluate(one: argparse.ArgumentParser) -> None:
-    one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
-    one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
-    one.add_argument(
-        "path", type=Path, metavar="PATH", help="its folder, a tar of it, or a file of its labels"
-    )
-    one.add_argument("--json", action="store_true", help="print an object instead of a table")
-    one.add_argument(
-        "--limit", type=_count, metavar="N", help="only so many of its pictures, spread over all of it"
-    )
-    one.add_argument(
-        "--box-only",
-        action="store_true",
-        help="make it harder: align each face by its box, without landmarks",
-    )
-    one.add_argument(
-        "--face-px",
-        type=_count,
-        metavar="N",
-        help="make it harder: scale pictures down until the face that was found is about N pixels high",
-    )
-    _add_model_names(one)
-    one.set_defaults(command=commands.evaluate_dataset)
-
-
 def _add_model_names(one: argparse.ArgumentParser) -> None:
     for role, names in (("detector", DETECTORS), ("estimator", ESTIMATORS)):
         one.add_argument(
             f"--{role}", default=names[0], metavar="NAME", help=f"{', '.join(names)} (default: {names[0]})"
         )
-
-
-def _count(text: str) -> int:
-    if (count := int(text)) < 1:
-        raise ValueError
-    return count
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,14 +15,11 @@ from tqdm import tqdm
 
 from agegender import models
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.datasets import open_dataset
 from agegender.downloads import Progress
 from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
-from agegender.evaluation import Hardship, Result, evaluate
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.images import decode, encode_jpeg
-from agegender.reports import report_lines, report_object
 from agegender.types import Image
 
 T = TypeVar("T")
@@ -99,24 +95,6 @@ def fetch_models(options: argparse.Namespace) -> int:
             complain(f"{name}: {error}")
             status = FAILED
     return status
-
-
-def evaluate_dataset(options: argparse.Namespace) -> int:
-    """Print how often the pipeline is right on a labelled data set."""
-    analyzer, results = build(options), list[Result]()
-    hardship = Hardship(options.box_only, options.face_px)
-    with open_dataset(options.dataset, options.path) as dataset:
-        total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        for result in bar(evaluate(dataset, analyzer, options.limit, hardship), total):
-            results.append(result)
-            if result.problem:
-                complain(f"{result.sample.name}: {result.problem}")
-    if options.json:
-        say(json.dumps(report_object(dataset, analyzer, results, hardship), indent=2))
-    else:
-        for line in report_lines(dataset, analyzer, results, hardship):
-            say(line)
-    return FAILED if any(result.problem for result in results) else DONE
 
 
 def build(options: argparse.Namespace) -> Analyzer:

@@ -26,7 +26,8 @@ LEAST_LIGHT = 0.0
 LEAST_FRONTALITY = 0.0
 LEAST_INSIDE = 0.0
 
-SQUARE = np.array([[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]])
+FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
+"""What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
 
 WORDS = {
     "small": "small",
@@ -73,7 +74,7 @@ def measure(image: Image, face: Face) -> Quality:
 def inside(image: Image, face: Face) -> float:
     """Return which part of the face's aligned square lies within the picture, 0 to 1."""
     height_px, width_px = image.shape[:2]
-    corners = cv2.transform(SQUARE, cv2.invertAffineTransform(face_matrix(face)))
+    corners = cv2.transform(FACE_SQUARE, cv2.invertAffineTransform(face_matrix(face)))
     picture = np.array([[(0, 0), (width_px, 0), (width_px, height_px), (0, height_px)]], dtype=np.float32)
     common, _ = cv2.intersectConvexConvex(corners.astype(np.float32), picture)
     return float(common / max(1e-6, cv2.contourArea(corners.astype(np.float32))))
