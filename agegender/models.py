@@ -106,6 +106,8 @@ def onnx_session(path: Path) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # An arena keeps the most that was ever needed, for each caller at once: half a gigabyte of four pictures.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 3  # errors only
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

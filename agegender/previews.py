@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import PIL.Image
+import cv2
 
+from agegender import turns
 from agegender.alignment import margin_crop
 from agegender.drawing import Part, annotate, blur_faces
 from agegender.images import decode, encode_jpeg
@@ -53,9 +53,17 @@ def make_preview(image: Image, analysis: Analysis) -> Preview:
     """Return what to keep of an RGB image and its analysis."""
     boxes = [reading.face.box for reading in analysis.readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
-    small = PIL.Image.fromarray(image)
-    small.thumbnail(LARGEST_PX, reducing_gap=2.0)
-    return Preview(analysis, encode_jpeg(np.array(small), quality=95), crops)
+    return Preview(analysis, encode_jpeg(_shrunk(image), quality=95), crops)
+
+
+def _shrunk(image: Image) -> Image:
+    """Return the RGB image no larger than `LARGEST_PX`, in its shape."""
+    height_px, width_px = image.shape[:2]
+    scale = min(1.0, LARGEST_PX[0] / width_px, LARGEST_PX[1] / height_px)
+    if scale == 1.0:
+        return image
+    small_wh = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    return cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def kept(analysis: Analysis, look: Look) -> Analysis:
@@ -69,8 +77,12 @@ def annotated_preview(preview: Preview, look: Look) -> bytes:
 
 
 def annotated_original(data: bytes, analysis: Analysis, look: Look) -> bytes:
-    """Return the picture in its own size with boxes and labels, as a JPEG file without metadata."""
-    return encode_jpeg(_annotate(decode(data), analysis, look))
+    """Return the picture in its own size with boxes and labels, as a JPEG file without metadata.
+
+    Waits for its turn, as whoever analyses a picture does.
+    """
+    with turns.PICTURES.turn(analysis.width_px * analysis.height_px):
+        return encode_jpeg(_annotate(decode(data), analysis, look))
 
 
 def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:

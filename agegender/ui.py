@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import streamlit as st
 
-from agegender import choices, images, models
+from agegender import choices, images, memory, models, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
-from agegender.errors import ModelError
+from agegender.errors import ImageError, ModelError
 from agegender.models import ModelSpec
 from agegender.previews import Look, Preview, make_preview
 
@@ -25,6 +27,11 @@ AUTO = "Best available"
 MAX_PICTURES = 20
 """How many pictures are analysed, and kept for a session, at once."""
 
+MAX_MB = 50
+"""How large a picture's file may be that somebody uploads, in MB of 2**20 bytes, as Streamlit counts."""
+
+TOO_LARGE = f"The file is larger than {MAX_MB} MB. Make the picture smaller and try again."
+
 PAGES = (
     ("app.py", "Home", ":material/home:"),
     ("pages/1_Photos.py", "Photos", ":material/photo_library:"),
@@ -33,6 +40,8 @@ PAGES = (
     ("pages/4_About.py", "About", ":material/info:"),
 )
 """The pages, as the sidebar lists them: file, name, icon."""
+
+memory.keep_no_large_blocks()
 
 # Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
 # way from one picture to the next, and so would each card, as its few overlapping pixels can be scrolled.
@@ -153,16 +162,35 @@ def escape(text: str) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
-def _names(analyzer: Analyzer) -> tuple[str, str]:
-    return analyzer.detector.name, analyzer.estimator.name
-
-
-# Of a session alone, gone when it ends, and bounded: nobody's picture stays or gets to others.
-@st.cache_data(scope="session", max_entries=MAX_PICTURES, show_spinner=False, hash_funcs={Analyzer: _names})
-def preview(data: bytes, analyzer: Analyzer) -> Preview:
+def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
     """Return the picture in `data`, analysed; the same one is not analysed twice in a session.
 
-    Raises `ImageError` when it cannot be read.
+    Only so many are analysed at once. Whoever waits reads how many are before them: `tell` is called with
+    that, and with "" when the wait is over. Raises `ImageError` when the picture cannot be read.
     """
     image = images.decode(data)
+    if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
+        raise ImageError(TOO_LARGE)
+    # Of a session alone, gone when it ends, and bounded: nobody's picture stays or gets to others.
+    shelf: dict[object, Preview] = st.session_state.setdefault("previews", {})
+    key = hashlib.sha256(data).digest(), analyzer.detector.name, analyzer.estimator.name
+    found = shelf.pop(key, None)
+    if found is None:
+        tell = tell or st.empty().caption
+        with turns.PICTURES.turn(turns.pixels_of(data), lambda before: tell(before_you(before))):
+            found = _make_preview(data, analyzer)
+    shelf[key] = found  # as the newest
+    for old in list(shelf)[:-MAX_PICTURES]:
+        del shelf[old]
+    return found
+
+
+def _make_preview(data: bytes, analyzer: Analyzer) -> Preview:
     return make_preview(image, analyzer(image))
+
+
+def before_you(before: int) -> str:
+    """Return '2 people are before you', or nothing where nobody is."""
+    if not before:
+        return ""
+    return f"{before} people are before you" if before > 1 else "1 person is before you"

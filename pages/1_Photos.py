@@ -31,14 +31,19 @@ Named = tuple[str, bytes]
 def from_files() -> list[Named]:
     """Return the uploaded pictures, no more than are analysed at once."""
     return first(
-        st.file_uploader("Pictures, up to 50 MB each", TYPES, accept_multiple_files=True, max_upload_size=50)
+        st.file_uploader(
+            f"Pictures, up to {ui.MAX_MB} MB each",
+            TYPES,
+            accept_multiple_files=True,
+            max_upload_size=ui.MAX_MB,
+        )
     )
 
 
 def from_folder() -> list[Named]:
     """Return the pictures of a folder, no more than are analysed at once."""
-    label = "A folder with pictures, up to 50 MB each"
-    return first(st.file_uploader(label, TYPES, accept_multiple_files="directory", max_upload_size=50))
+    label = f"A folder with pictures, up to {ui.MAX_MB} MB each"
+    return first(st.file_uploader(label, TYPES, accept_multiple_files="directory", max_upload_size=ui.MAX_MB))
 
 
 def first(files: Sequence[UploadedFile]) -> list[Named]:
@@ -107,6 +112,13 @@ def download(label: str, make: Callable[[], bytes], name: str, mime: str, key: s
     st.download_button(label, make, name, mime, key, on_click="ignore", icon=":material/download:")
 
 
+def show_progress(number: int, name: str, waiting: str = "") -> None:
+    """Show which picture is analysed, or what it waits for."""
+    doing = f"{waiting}. Then comes" if waiting else "Analysing"
+    text = f"{doing} picture {number + 1} of {len(chosen)}: {ui.escape(name)}"
+    status.progress(number / len(chosen), text)
+
+
 st.set_page_config("Photos", "🙂")
 settings = ui.sidebar()
 look: Look = settings.look
@@ -124,10 +136,9 @@ status, summary = st.empty(), st.container()
 pictures: list[Picture] = []
 faces = 0
 for number, (name, data) in enumerate(chosen):
-    position = f"{number + 1} of {len(chosen)}"
-    status.progress(number / len(chosen), f"Analysing picture {position}: {ui.escape(name)}")
+    show_progress(number, name)
     try:
-        shown = ui.preview(data, analyzer)
+        shown = ui.preview(data, analyzer, partial(show_progress, number, name))
     except ImageError as error:
         with st.expander(f"{ui.escape(name)} · cannot be read", True, key=f"picture-{number}"):
             st.error(ui.escape(str(error)), icon=":material/broken_image:")

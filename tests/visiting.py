@@ -1,0 +1,191 @@
+"""A visitor without a browser: a real session of Streamlit over its websocket, as a browser speaks it.
+
+Twenty browsers would need more of a machine than the server that they are to put to the test.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+PATIENCE_S = 300.0
+
+
+class Visitor:
+    """A session on one page of the app at `url`. Not to be used by several threads at once.
+
+    `elements` is what the page shows after the newest run, `seen` every text of it, those that were
+    replaced meanwhile too, such as how far it is.
+    """
+
+    def __init__(self, url: str, page: str = "") -> None:
+        self.host = urlsplit(url).netloc
+        self.page = page
+        self.session_id = ""
+        self.elements: list[Element] = []
+        self.seen: list[str] = []
+        self._states: dict[str, WidgetState] = {}
+        self.cookie = self._cookie()
+        token = self.cookie.partition("=")[2]
+        self.socket = connect(
+            f"ws://{self.host}/_stcore/stream",
+            origin=f"http://{self.host}",  # type: ignore[arg-type]
+            subprotocols=["streamlit", token],  # type: ignore[list-item]
+            additional_headers={"Cookie": self.cookie},
+            max_size=None,
+        )
+
+    def __enter__(self) -> Visitor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Go, as by closing the window."""
+        self.socket.close()
+
+    def run(self) -> float:
+        """Have the page run with what was entered so far; return how many seconds that took."""
+        start_s = time.monotonic()
+        message = BackMsg()
+        message.rerun_script.page_name = self.page
+        message.rerun_script.widget_states.widgets.extend(self._states.values())
+        self.socket.send(message.SerializeToString())
+        self._receive_run(start_s + PATIENCE_S)
+        return time.monotonic() - start_s
+
+    def _receive_run(self, until_s: float) -> None:
+        shown: dict[tuple[int, ...], Element] = {}
+        self.seen = []
+        while True:
+            message = self._next(until_s)
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                self.session_id = message.new_session.initialize.session_id
+            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+                element = message.delta.new_element
+                shown[tuple(message.metadata.delta_path)] = element
+                self.seen += texts_of(element)
+            elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                self.elements = list(shown.values())
+                return
+
+    def _next(self, until_s: float) -> ForwardMsg:
+        try:
+            data = self.socket.recv(timeout=max(0.0, until_s - time.monotonic()))
+        except ConnectionClosed as error:
+            raise ConnectionError(f"the server ended the session: {error}") from error
+        assert isinstance(data, bytes)
+        message = ForwardMsg()
+        message.ParseFromString(data)
+        return message
+
+    def widget(self, kind: str, label: str = "") -> Element:
+        """Return the element of a kind, such as 'file_uploader', whose label has this in it."""
+        found = [e for e in self.elements if e.WhichOneof("type") == kind and label in getattr(e, kind).label]
+        assert len(found) == 1, f"{len(found)} of {kind} {label!r} are shown"
+        return found[0]
+
+    def enter(self, kind: str, label: str, **value: object) -> None:
+        """Enter a value, such as `bool_value=True`, into a widget; it counts from the next run on."""
+        identity = getattr(self.widget(kind, label), kind).id
+        self._states[identity] = WidgetState(id=identity, **value)  # type: ignore[arg-type]
+
+    def choose_files(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Upload files into the page's uploader, in place of those from before."""
+        uploader = self.widget("file_uploader").file_uploader
+        state = WidgetState(id=uploader.id)
+        state.file_uploader_state_value.SetInParent()
+        for name, data in files:
+            urls = self.upload_urls(name)
+            status, text = self.put(urls.upload_url, name, data)
+            assert status == 204, f"{name}: {status} {text}"
+            info = state.file_uploader_state_value.uploaded_file_info.add()
+            info.name, info.size, info.file_id = name, len(data), urls.file_id
+            info.file_urls.CopyFrom(urls)
+        before = self._states.get(uploader.id)
+        self._states[uploader.id] = state
+        for info in before.file_uploader_state_value.uploaded_file_info if before else ():
+            self.request("DELETE", info.file_urls.delete_url)
+
+    def upload_urls(self, name: str) -> FileURLs:
+        """Return where a file may be put."""
+        message = BackMsg()
+        message.file_urls_request.request_id = str(uuid.uuid4())
+        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.session_id = self.session_id
+        self.socket.send(message.SerializeToString())
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            answer = self._next(until_s)
+            if answer.WhichOneof("type") == "file_urls_response":
+                return answer.file_urls_response.file_urls[0]
+
+    def put(self, path: str, name: str, data: bytes) -> tuple[int, str]:
+        """Send a file as the browser does; return the status and the text of the answer."""
+        edge = uuid.uuid4().hex
+        shown = json.dumps(name)
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename={shown}\r\n\r\n'
+        body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
+        return self.request("PUT", path, body, {"Content-Type": f"multipart/form-data; boundary={edge}"})
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, str]:
+        """Ask the server, with the cookie against forgery; return the status and the text of the answer."""
+        own = {"Cookie": self.cookie, "X-Xsrftoken": self.cookie.partition("=")[2]}
+        connection = HTTPConnection(self.host, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body, own | (headers or {}))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        finally:
+            connection.close()
+
+    def _cookie(self) -> str:
+        connection = HTTPConnection(self.host, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", "/_stcore/health")
+            return str(connection.getresponse().getheader("Set-Cookie")).partition(";")[0]
+        finally:
+            connection.close()
+
+    def fetch_pictures(self) -> int:
+        """Fetch every picture that is shown, as a browser does; return their bytes."""
+        total = 0
+        for element in self.elements:
+            if element.WhichOneof("type") == "imgs":
+                for image in element.imgs.imgs:
+                    status, text = self.request("GET", image.url)
+                    assert status == 200, f"{image.url}: {status}"
+                    total += len(text)
+        return total
+
+    def texts(self) -> list[str]:
+        """Return all texts that are shown."""
+        return [text for element in self.elements for text in texts_of(element)]
+
+
+def texts_of(element: Element) -> list[str]:
+    """Return what an element says."""
+    kind = element.WhichOneof("type")
+    if kind in ("markdown", "alert", "html", "heading"):
+        return [getattr(element, kind).body]
+    if kind == "progress":
+        return [element.progress.text]
+    if kind == "exception":
+        return [f"exception: {element.exception.message}"]
+    return []
