@@ -168,7 +168,6 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     Only so many are analysed at once. Whoever waits reads how many are before them: `tell` is called with
     that, and with "" when the wait is over. Raises `ImageError` when the picture cannot be read.
     """
-    image = images.decode(data)
     if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
         raise ImageError(TOO_LARGE)
     # Of a session alone, gone when it ends, and bounded: nobody's picture stays or gets to others.
@@ -186,6 +185,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
 
 
 def _make_preview(data: bytes, analyzer: Analyzer) -> Preview:
+    image = images.decode(data)
     return make_preview(image, analyzer(image))
 
 
