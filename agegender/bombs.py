@@ -65,7 +65,7 @@ def refuse_many_scans(data: bytes, pixels: int) -> None:
 
     A scan of a whole picture takes as little as 70 bytes, and 20 to 50 ms for 50 megapixels.
     """
-    most = MAX_SCANNED_PIXELS // pixels
+    most = MAX_SCANNED_PIXELS // max(1, pixels)
     # Counting is fast. Thumbnails, and what comes after the picture, may count too, so only then look well.
     if data.startswith(JPEG) and data.count(b"\xff\xda") > most and _scans(data) > most:
         raise ImageError(TOO_INTRICATE)

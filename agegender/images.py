@@ -20,6 +20,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
 """What is read, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
 
 MAX_PIXELS = 50_000_000
+HUNGRY = ("WEBP", "AVIF")
+"""Formats whose decoders hold 16 bytes a pixel, where others hold 4: half as many pixels are read."""
+
 MAX_BYTES = 4 * MAX_PIXELS
 """No file need be larger: four bytes a pixel, uncompressed."""
 
@@ -32,6 +35,10 @@ EMPTY = "The file is empty. Copy or download it again, or choose another one."
 TOO_MANY_PIXELS = (
     f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller and try again."
 )
+TOO_MANY_HUNGRY_PIXELS = (
+    f"The picture has more than {MAX_PIXELS // 2_000_000} megapixels, too many for WebP and AVIF files. "
+    "Make it smaller, or save it as JPEG, and try again."
+)
 TOO_MANY_BYTES = (
     f"The file is larger than {MAX_BYTES // 1_000_000} MB. Make the picture smaller and try again."
 )
@@ -42,21 +49,23 @@ def decode(source: bytes | Path) -> Image:
 
     The bytes alone say what it is, whatever the name of the file; of several frames the first is read.
     EXIF's orientation and an ICC profile are applied where they are sound; transparent parts are laid
-    over white. Raises ImageError for everything that is not a picture of at most `MAX_PIXELS`; its text
-    can be shown as it is.
+    over white. Raises ImageError for everything that is not a picture of at most `MAX_PIXELS`, or half of
+    that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
+    most 5 bytes a pixel, 16 in those.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
         raise ImageError(EMPTY)
     if len(data) > MAX_BYTES:
         raise ImageError(TOO_MANY_BYTES)
-    register_heif()
-    refuse_intricate(data)
     try:
-        with PIL.Image.open(Pieces(data), formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
+        with opened(data) as picture:
+            pixels = picture.width * picture.height
+            if pixels > MAX_PIXELS:
                 raise ImageError(TOO_MANY_PIXELS)
-            refuse_many_scans(data, picture.width * picture.height)
+            if picture.format in HUNGRY and pixels > MAX_PIXELS // 2:
+                raise ImageError(TOO_MANY_HUNGRY_PIXELS)
+            refuse_many_scans(data, pixels)
             picture.load()
             return upright_rgb(picture)
     except ImageError:
@@ -68,6 +77,16 @@ def decode(source: bytes | Path) -> Image:
         raise ImageError(NOT_A_PICTURE) from error
     except Exception as error:  # decoders raise nearly anything when they meet damaged bytes
         raise ImageError(DAMAGED) from error
+
+
+def opened(data: bytes) -> PIL.Image.Image:
+    """Return the picture, of which only the header has been read yet, to be used in `with`.
+
+    Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
+    """
+    register_heif()
+    refuse_intricate(data)
+    return PIL.Image.open(Pieces(data), formats=FORMATS)
 
 
 def read(path: Path) -> bytes:

@@ -6,12 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BytesIO
-
-import PIL.Image
 
 from agegender import memory
-from agegender.images import FORMATS, register_heif
+from agegender.images import opened
 
 TELL_S = 0.5
 """How often somebody who waits is told how many are before them."""
@@ -86,10 +83,12 @@ class Turns:
 PICTURES = Turns(at_once=2, pixels=30_000_000)
 """For whole pictures, decoded. Two of a telephone's 12 megapixels; more at once would be no faster."""
 
+VIDEOS = Turns(at_once=1, pixels=0)
+"""For videos: one in full HD takes nearly 300 MB, most of it for the frames that codecs hold."""
+
 
 def pixels_of(data: bytes) -> int:
     """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
-    register_heif()
-    with suppress(Exception), PIL.Image.open(BytesIO(data), formats=FORMATS) as picture:
+    with suppress(Exception), opened(data) as picture:
         return picture.width * picture.height
     return 0
