@@ -13,11 +13,12 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from agegender import timeline
+from agegender import timeline, turns
 from agegender.analyzer import Analyzer
 from agegender.cards import count_of
 from agegender.errors import AgeGenderError
 from agegender.people import Person, people_csv, people_json
+from agegender.ui import before_you
 from agegender.video import Options, Progress, annotate_video
 
 TALLEST_PX = 560
@@ -41,10 +42,11 @@ class Result:
 
 
 def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | str:
-    """Return what came of the video, or why nothing did; show how far it is meanwhile."""
+    """Return what came of the video, or why nothing did; show how far it is meanwhile, or who is before."""
     bar, picture = st.progress(0.0, "Starting …"), st.empty()
     try:
-        return _annotate(file, analyzer, options, lambda step: _show_progress(step, bar, picture))
+        with turns.VIDEOS.turn(0, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
+            return _annotate(file, analyzer, options, lambda step: _show_progress(step, bar, picture))
     except AgeGenderError as error:
         return str(error)
 
