@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from agegender.errors import ModelError
 from agegender.models import onnx_session
+from agegender.scaling import scale_down
 from agegender.types import Box, Face, Image
 
 STRIDES = (8, 16, 32)
@@ -155,10 +156,9 @@ def letterbox(image: Image, scale: float) -> NDArray[np.float32]:
     Both sides are filled up with black, on the right and at the bottom, to multiples of 32.
     """
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    if scale != 1.0:
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     batch = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), dtype=np.float32)
-    batch[0, :, :height, :width] = image[:, :, ::-1].transpose(2, 0, 1)
+    for plane, colour in zip(batch[0, ::-1], cv2.split(scale_down(image, width, height)), strict=True):
+        plane[:height, :width] = colour
     return batch
 
 
