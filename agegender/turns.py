@@ -86,9 +86,6 @@ PICTURES = Turns(at_once=2, pixels=30_000_000)
 VIDEOS = Turns(at_once=1, pixels=0)
 """For videos: one in full HD takes nearly 300 MB, most of it for the frames that codecs hold."""
 
-VIDEOS = Turns(at_once=1, pixels=0)
-"""For videos: one in full HD takes nearly 300 MB, most of it for the frames that codecs hold."""
-
 
 def pixels_of(data: bytes) -> int:
     """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
