@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 DONE, FAILED = 0, 1
 
+MAX_STEM_BYTES = 220
+"""With what is put behind it, a name stays below the 255 bytes that file systems allow."""
+
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"),
     *(".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"),
@@ -141,6 +144,8 @@ def make_folder(folder: Path) -> None:
 def save(image: Image, folder: Path, stem: str) -> None:
     """Write the RGB image as STEM-annotated.jpg, or with a number where there is a file of that name."""
     content = encode_jpeg(image)
+    if len(encoded := os.fsencode(stem)) > MAX_STEM_BYTES:
+        stem = encoded[:MAX_STEM_BYTES].decode(errors="ignore")
     for ending in chain(("",), (f"-{number}" for number in count(2))):
         try:
             with (folder / f"{stem}-annotated{ending}.jpg").open("xb") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from agegender.types import RANGES, Analysis, Reading
@@ -24,6 +25,9 @@ COLUMNS = (
 """What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
 to right; `age_0–2` and its like are the probabilities of the eight ranges."""
 
+# What `json` leaves as it is, and a terminal may obey or a program may take for the end of a line.
+JSON_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
+
 # Spreadsheets run text that begins with one of these, in full width too, or after white space.
 FORMULA_STARTS = "=+-@＝＋－＠"
 
@@ -31,7 +35,8 @@ FORMULA_STARTS = "=+-@＝＋－＠"
 def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
     """Return one JSON object a picture, each on a line of its own (JSON Lines)."""
     for file, analysis in analyses:
-        yield json.dumps(to_object(file, analysis), ensure_ascii=False)
+        line = json.dumps(to_object(file, analysis), ensure_ascii=False)
+        yield JSON_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
 
 
 def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:

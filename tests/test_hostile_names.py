@@ -1,0 +1,190 @@
+"""Hostile names, and a hostile list of models: shown as the text that they are, or refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+import hostile
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agegender import bundle, commands, export, models, ui
+from agegender.__main__ import main
+from agegender.ages import from_ranges
+from agegender.analyzer import Analyzer
+from agegender.errors import ModelError
+from agegender.images import decode, encode_png
+from agegender.types import Analysis, Box, Face, Gender, Image, Reading
+
+NAMES = (
+    "<img src=x onerror=alert(1)>.png",
+    "<script>alert(1)<\\script>.png",
+    "[a](javascript:alert(1)) ![b](http:x) :red[c] $d$ `e` **f** # g.png",
+    "--json",
+    "-rf.png",
+    '=HYPERLINK("http:x").png',
+    "a\nb\tc\rd.png",
+    "\x1b[2J\x1b]0;title\x07\x9b31m.png",
+    "\u202egnp.exe\u200b\ufeff.png",
+    "日本語 é e\u0301 🙂 \U000e0041.png",
+    "  spaces  .png",
+    "'; DROP TABLE faces; --\".png",
+    "%s %d {0} {name} %(x)s \\N{BULLET}.png",
+    "x" * 251 + ".png",
+    "é" * 125 + ".png",
+    "." * 40 + "x.png",
+    "con.aux.png",
+)
+"""What files may be called on a usual file system."""
+
+UPLOADED = (
+    *NAMES,
+    *(
+        "../../etc/passwd",
+        "..\\..\\boot.ini",
+        "/etc/passwd",
+        "x" * 300 + ".png",
+        "é" * 300,
+        "\0.png",
+        " ",
+        "",
+    ),
+)
+
+PIXEL = encode_png(decode(hostile.png(1, 1, hostile.deflated(4))))
+
+
+@pytest.fixture
+def oddly_named(tmp_path: Path) -> Path:
+    """A folder of tiny pictures with hostile names, one of which is no text at all."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in (*map(os.fsencode, NAMES), b"\xff\xfe not UTF-8.png"):
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(PIXEL)
+    return folder
+
+
+ONE_FACE = Analysis(
+    9, 9, (Reading(Face(Box(1, 1, 8, 8), 0.9), from_ranges(np.full(8, 0.125)), Gender(0.9)),), 0.0
+)
+
+
+class Blind(Analyzer):
+    """Sees a face in every picture, whatever it shows."""
+
+    def __init__(self) -> None:
+        self.notes = ()
+
+    def __call__(self, _: Image) -> Analysis:
+        return ONE_FACE
+
+
+@pytest.mark.parametrize("form", ["--table", "--json", "--csv"])
+def test_names_print_as_text_and_lead_nowhere(
+    oddly_named: Path,
+    tmp_path: Path,
+    form: str,
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "build_analyzer", lambda *_: Blind())
+    paths = sorted(map(str, oddly_named.iterdir()))
+    (oddly_named / "no\x1b[1m\npicture.png").write_bytes(b"no picture")
+    command = ["analyze", form, "--annotate", str(tmp_path / "out")]
+    assert main([*command, str(oddly_named / "no\x1b[1m\npicture.png"), *paths]) == 1
+    printed, complaints = (text.decode() for text in capfdbinary.readouterr())
+    assert complaints.count("\n") == 1, complaints
+    shown = complaints if form == "--csv" else complaints + printed  # names are in quotes in CSV
+    assert not any(unicodedata.category(sign) == "Cc" for sign in shown.replace("\n", ""))
+    if form == "--json":
+        assert [
+            json.loads(line)["file"].encode("utf-8", "surrogateescape") for line in printed.splitlines()
+        ] == [os.fsencode(path) for path in paths]
+    assert len(list((tmp_path / "out").iterdir())) == len(paths)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pictures"]
+
+
+@pytest.mark.parametrize("name", UPLOADED)
+def test_names_of_annotated_pictures_lead_into_no_other_folder(name: str) -> None:
+    (saved,) = bundle.saved_names([name])
+    assert re.fullmatch(r"[\w .()-]+", saved)
+    assert not saved.startswith((".", " "))
+    assert len(saved.encode()) <= 255
+
+
+# By CommonMark a backslash before any of ASCII's signs makes it that sign and nothing else.
+PLAIN = re.compile(r"(?:\\[!-/:-@\[-`{-~]|[^!-/:-@\[-`{-~\s]| )*")
+
+
+@given(st.text() | st.sampled_from(UPLOADED))
+def test_no_text_comes_through_as_markdown_or_html(text: str) -> None:
+    escaped = ui.escape(text)
+    assert PLAIN.fullmatch(escaped)
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped).split() == text.split()
+
+
+@given(st.text() | st.sampled_from(UPLOADED))
+def test_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
+    *_, line = export.csv_lines([(name, ONE_FACE)])
+    (row,) = csv.reader(io.StringIO(line, newline=""))
+    assert not row[0].lstrip().startswith(tuple(export.FORMULA_STARTS))
+
+
+# The list of models
+
+MANIFEST = models.MANIFEST.read_bytes()
+PIECES = (
+    *(
+        b"[",
+        b"]]",
+        b'"',
+        b"'''",
+        b"\n",
+        b"=",
+        b"inf",
+        b"nan",
+        b"1e999",
+        b"0x",
+        b"{}",
+        b"[[x]]",
+        b"\xff",
+        b"../",
+    ),
+    *(b"1979-05-27", b"9" * 5000, b"[" * 2000, b"x." * 2000, b"\\u0000", b"\\ud800"),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 1, exclude_max=True),
+            st.integers(0, 12),
+            st.sampled_from(PIECES) | st.binary(max_size=12),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_list_of_models_with_anything_in_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[float, int, bytes]]
+) -> None:
+    content = bytearray(MANIFEST)
+    for where, length, new in changes:
+        start = int(where * len(content))
+        content[start : start + length] = new
+    path = tmp_path_factory.getbasetemp() / "manifest.toml"
+    path.write_bytes(bytes(content))
+    try:
+        found = models.load_manifest(path)
+    except ModelError:
+        return
+    assert all(file.name == Path(file.name).name for spec in found.values() for file in spec.files)
