@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agegender import models
@@ -11,7 +11,7 @@ from agegender.detectors import SSD, Haar, YuNet
 from agegender.downloads import Progress
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
-from agegender.types import Analysis, Detector, Estimator, Image, Reading
+from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "ssd", "haar")
 ESTIMATORS = ("apparent", "levi-hassner")
@@ -32,10 +32,14 @@ class Analyzer:
         self.estimator = estimator
         self.notes = notes
 
-    def __call__(self, image: Image) -> Analysis:
-        """Return what is read from an upright RGB image, faces from left to right."""
+    def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
+        """Return what is read from an upright RGB image, faces from left to right.
+
+        `found` are its faces where they are known already.
+        """
         start = time.perf_counter()
-        faces = sorted(self.detector.detect(image), key=lambda face: (face.box.left, face.box.top))
+        found = self.detector.detect(image) if found is None else found
+        faces = sorted(found, key=lambda face: (face.box.left, face.box.top))
         estimates = self.estimator.estimate(image, faces)
         readings = tuple(
             Reading(face, age, gender, ("small",) if face.box.height < SMALL_PX else ())

@@ -20,6 +20,7 @@ from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.images import decode, encode_jpeg
+from agegender.pictures import analyzed
 from agegender.types import Image
 
 T = TypeVar("T")
@@ -53,10 +54,10 @@ def analyze(options: argparse.Namespace) -> int:
     def analyses(paths: list[Path], analyzer: Analyzer) -> Iterator[Named]:
         for path in bar(paths, len(paths)):
             try:
-                image = decode(path)
-                analysis = analyzer(image)
+                image, analysis = analyzed(path, analyzer)
                 if options.annotate:
-                    save(annotate(image, analysis), options.annotate, path.stem)
+                    whole = image if image.shape[1] == analysis.width_px else decode(path)
+                    save(annotate(whole, analysis), options.annotate, path.stem)
                 yield str(path), analysis
             except AgeGenderError as error:
                 fail(str(path), str(error))

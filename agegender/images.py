@@ -12,7 +12,7 @@ from PIL import UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
 from agegender.bombs import Pieces, refuse_intricate, refuse_many_scans
-from agegender.conversion import upright_rgb
+from agegender.conversion import SIDEWAYS, orientation, upright_rgb
 from agegender.errors import ImageError
 from agegender.types import Image
 
@@ -53,6 +53,15 @@ def decode(source: bytes | Path) -> Image:
     that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
     most 5 bytes a pixel, 16 in those.
     """
+    return decode_at_least(source, MAX_PIXELS)[0]
+
+
+def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tuple[int, int]]:
+    """Return the picture as `decode` does, maybe smaller, and the upright width and height of the whole.
+
+    A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
         raise ImageError(EMPTY)
@@ -66,8 +75,14 @@ def decode(source: bytes | Path) -> Image:
             if picture.format in HUNGRY and pixels > MAX_PIXELS // 2:
                 raise ImageError(TOO_MANY_HUNGRY_PIXELS)
             refuse_many_scans(data, pixels)
+            width, height = picture.size
+            scale = long_side_px / max(width, height)
+            picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
             picture.load()
-            return upright_rgb(picture)
+            image = upright_rgb(picture)
+            if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
+                return image, (image.shape[1], image.shape[0])
+            return image, (height, width) if orientation(picture) in SIDEWAYS else (width, height)
     except ImageError:
         raise
     except (DecompressionBombError, DecompressionBombWarning) as error:

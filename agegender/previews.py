@@ -50,8 +50,9 @@ class Preview:
 
 
 def make_preview(image: Image, analysis: Analysis) -> Preview:
-    """Return what to keep of an RGB image and its analysis."""
-    boxes = [reading.face.box for reading in analysis.readings]
+    """Return what to keep of an RGB image, which may be smaller than the picture, and its analysis."""
+    readings = resized(analysis, image.shape[1], image.shape[0]).readings
+    boxes = [reading.face.box for reading in readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
     return Preview(analysis, encode_jpeg(_shrunk(image), quality=95), crops)
 
@@ -103,12 +104,13 @@ def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
 
 
 def resized(analysis: Analysis, width_px: int, height_px: int) -> Analysis:
-    """Return the analysis in the pixels of the same picture made `width_px` by `height_px`; no landmarks."""
+    """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""
     x, y = width_px / analysis.width_px, height_px / analysis.height_px
     readings = []
     for reading in analysis.readings:
+        landmarks = tuple((left * x, top * y) for left, top in reading.face.landmarks)
         box = _scaled(reading.face.box, x, y)
-        readings.append(replace(reading, face=replace(reading.face, box=box, landmarks=())))
+        readings.append(replace(reading, face=replace(reading.face, box=box, landmarks=landmarks)))
     return replace(analysis, width_px=width_px, height_px=height_px, readings=tuple(readings))
 
 

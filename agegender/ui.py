@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import choices, images, memory, models, turns
+from agegender import choices, memory, models, pictures, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ImageError, ModelError
 from agegender.models import ModelSpec
@@ -185,8 +185,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
 
 
 def _make_preview(data: bytes, analyzer: Analyzer) -> Preview:
-    image = images.decode(data)
-    return make_preview(image, analyzer(image))
+    return make_preview(*pictures.analyzed(data, analyzer))
 
 
 def before_you(before: int) -> str:
