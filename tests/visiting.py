@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NewSession_pb2 import Config
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 PATIENCE_S = 300.0
 
@@ -34,18 +36,13 @@ class Visitor:
         self.host = urlsplit(url).netloc
         self.page = page
         self.session_id = ""
+        self.config = Config()
         self.elements: list[Element] = []
         self.seen: list[str] = []
         self._states: dict[str, WidgetState] = {}
         self.cookie = self._cookie()
-        token = self.cookie.partition("=")[2]
-        self.socket = connect(
-            f"ws://{self.host}/_stcore/stream",
-            origin=f"http://{self.host}",  # type: ignore[arg-type]
-            subprotocols=["streamlit", token],  # type: ignore[list-item]
-            additional_headers={"Cookie": self.cookie},
-            max_size=None,
-        )
+        self._closing = ExitStack()
+        self.socket = self._closing.enter_context(open_socket(self.host, f"http://{self.host}", self.cookie))
 
     def __enter__(self) -> Visitor:
         return self
@@ -55,7 +52,7 @@ class Visitor:
 
     def close(self) -> None:
         """Go, as by closing the window."""
-        self.socket.close()
+        self._closing.close()
 
     def run(self) -> float:
         """Have the page run with what was entered so far; return how many seconds that took."""
@@ -68,13 +65,16 @@ class Visitor:
         return time.monotonic() - start_s
 
     def _receive_run(self, until_s: float) -> None:
-        shown: dict[tuple[int, ...], Element] = {}
-        self.seen = []
+        shown: dict[tuple[int, ...], Element] | None = None  # until the run begins
         while True:
             message = self._next(until_s)
             kind = message.WhichOneof("type")
             if kind == "new_session":
+                shown, self.seen = {}, []
                 self.session_id = message.new_session.initialize.session_id
+                self.config = message.new_session.config
+            elif shown is None:
+                continue
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 element = message.delta.new_element
                 shown[tuple(message.metadata.delta_path)] = element
@@ -99,10 +99,21 @@ class Visitor:
         assert len(found) == 1, f"{len(found)} of {kind} {label!r} are shown"
         return found[0]
 
-    def enter(self, kind: str, label: str, **value: object) -> None:
-        """Enter a value, such as `bool_value=True`, into a widget; it counts from the next run on."""
+    def enter(self, kind: str, label: str, **value: object) -> str:
+        """Enter a value, such as `bool_value=True`, into a widget; it counts from the next run on.
+
+        Returns the widget's identity.
+        """
         identity = getattr(self.widget(kind, label), kind).id
         self._states[identity] = WidgetState(id=identity, **value)  # type: ignore[arg-type]
+        return identity
+
+    def press(self, label: str) -> float:
+        """Press a button and have the page run; return how many seconds that took."""
+        identity = self.enter("button", label, trigger_value=True)
+        seconds = self.run()
+        del self._states[identity]
+        return seconds
 
     def choose_files(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Upload files into the page's uploader, in place of those from before."""
@@ -177,6 +188,17 @@ class Visitor:
     def texts(self) -> list[str]:
         """Return all texts that are shown."""
         return [text for element in self.elements for text in texts_of(element)]
+
+
+def open_socket(host: str, origin: str, cookie: str) -> AbstractContextManager[ClientConnection]:
+    """Connect, for `with`, as a page from `origin` would; raises `InvalidStatus` where that is refused."""
+    return connect(
+        f"ws://{host}/_stcore/stream",
+        origin=origin,  # type: ignore[arg-type]
+        subprotocols=["streamlit", cookie.partition("=")[2]],  # type: ignore[list-item]
+        additional_headers={"Cookie": cookie},
+        max_size=None,
+    )
 
 
 def texts_of(element: Element) -> list[str]:
