@@ -12,33 +12,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import av
-import cv2
 import numpy as np
 
-from agegender import images, models
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.detectors import SSD
 from agegender.drawing import annotate
 from agegender.errors import ModelError
-from agegender.estimators import LeviHassner
 from agegender.streaming import Settings, VideoProcessor, to_image
 from agegender.types import Image
+from benchmarks import scenes
+from benchmarks.seed import seed_analyzer
+from benchmarks.timing import one_core
 
 SIZES = ((640, 480), (1280, 720))
 FACES = (1, 3, 10)
-SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"
-FACE_XYXY = (120, 5, 330, 245)  # head and collar in the sample
 FPS = 30
 
 
@@ -55,22 +49,6 @@ class Row:
     live_p90_ms: float
     seed_ms: float
     ratio: float
-
-
-def scene(width_px: int, height_px: int, faces: int) -> Image:
-    """Return an RGB picture with the sample's head in it as often as asked."""
-    left, top, right, bottom = FACE_XYXY
-    head = images.decode(SAMPLE)[top:bottom, left:right]
-    columns = 1 if faces == 1 else (3 if faces == 3 else 5)
-    rows = -(-faces // columns)
-    scale = min(width_px / columns / head.shape[1], height_px / rows / head.shape[0], height_px / 480) * 0.9
-    small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    picture = np.full((height_px, width_px, 3), 128, np.uint8)
-    for i in range(faces):
-        x = round((i % columns + 0.5) * width_px / columns - small.shape[1] / 2)
-        y = round((i // columns + 0.5) * height_px / rows - small.shape[0] / 2)
-        picture[y : y + small.shape[0], x : x + small.shape[1]] = small
-    return picture
 
 
 def moving(picture: Image, frames: int) -> list[av.VideoFrame]:
@@ -95,34 +73,6 @@ class Seed:
         return av.VideoFrame.from_ndarray(annotate(image, self._analyzer(image)), format="rgb24")
 
 
-def seed_analyzer() -> tuple[Analyzer, str]:
-    """Return the SSD with the two Caffe nets, and what their weights are. Raises `ModelError`."""
-    manifest = models.load_manifest()
-    ssd = models.fetch(manifest["ssd"])
-    detector = SSD(ssd["opencv_face_detector_uint8.pb"], ssd["opencv_face_detector.pbtxt"])
-    spec = manifest["levi-hassner"]
-    try:
-        return Analyzer(detector, LeviHassner(models.fetch(spec))), "as published"
-    except ModelError:
-        graphs = tuple(file for file in spec.files if file.name.endswith(".prototxt"))
-        return Analyzer(detector, made_up_nets(models.fetch(replace(spec, files=graphs)))), "made up"
-
-
-def made_up_nets(graphs: dict[str, Path]) -> LeviHassner:
-    """Return the two nets with random weights, for which a machine needs as long."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import caffe_oracle  # type: ignore[import-not-found, unused-ignore]
-
-    with tempfile.TemporaryDirectory() as folder:
-        paths = dict(graphs)
-        for kind in ("age", "gender"):
-            path = Path(folder) / f"{kind}_net.caffemodel"
-            layers = caffe_oracle.read_prototxt(graphs[f"{kind}_deploy.prototxt"])
-            caffe_oracle.write_caffemodel(path, caffe_oracle.random_weights(layers, np.random.default_rng(1)))
-            paths[path.name] = path
-        return LeviHassner(paths)
-
-
 def cost_ms(recv: Callable[[av.VideoFrame], av.VideoFrame], frame: av.VideoFrame) -> float:
     """Return the time on the core that a frame takes, analysis beside the video included."""
     start_s = time.process_time()
@@ -139,7 +89,7 @@ def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Ana
     processor = VideoProcessor(Settings(live), clock=lambda: now_s[0])
     old = Seed(seed)
     live_ms, seed_ms = [], []
-    for i, frame in enumerate(moving(scene(width_px, height_px, faces), FPS + frames)):
+    for i, frame in enumerate(moving(scenes.tiled(width_px, height_px, faces), FPS + frames)):
         now_s[0] = i / FPS
         live_ms.append(cost_ms(processor.recv, frame))
         if i % 5 == 0:  # it does the same work each time
@@ -148,7 +98,7 @@ def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Ana
     seen = len(processor.latest.tracks) if processor.latest else 0
     median, old_median = statistics.median(live_ms), statistics.median(seed_ms)
     ninetieth = statistics.quantiles(live_ms, n=10)[-1]
-    found = len(seed(scene(width_px, height_px, faces)).readings)
+    found = len(seed(scenes.tiled(width_px, height_px, faces)).readings)
     return Row(width_px, height_px, faces, seen, found, median, ninetieth, old_median, old_median / median)
 
 
@@ -158,9 +108,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--frames", type=int, default=150, help="frames to measure, 30 a second (150)")
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    cv2.setNumThreads(1)
+    one_core()
     try:
         live = build_analyzer("yunet")
         seed, weights = seed_analyzer()

@@ -1,0 +1,123 @@
+"""Where the time goes on each path: a photograph, a live frame, a second of video; how far from the floor."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+
+from agegender import detectors, estimators, footage, images, mp4, pictures, streaming, video
+from agegender.analyzer import Analyzer
+from agegender.streaming import Settings, VideoProcessor
+from benchmarks import scenes
+from benchmarks.live import FPS, cost_ms, moving
+from benchmarks.photographs import watched_nets
+from benchmarks.timing import Clock
+
+Rows = list[dict[str, Any]]
+
+DETECTOR_MACS_A_PIXEL = 1324.2
+"""Multiply-adds of YuNet-n's convolutions, 542.4 million at 640×640, by its graph and ONNX's shapes."""
+
+ESTIMATOR_MACS_A_FACE = 204e6
+"""Of the bundled net, by the same count; training/README.md."""
+
+
+def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
+    """Return a row for each step of each path: milliseconds of the core, part of the path, part at the floor.
+
+    The floor of a net is its multiply-adds at the core's peak, that of making a picture smaller is reading
+    it once at the speed of memory. What is watched inside another step counts once, with the inner one.
+    """
+    name, data = next((name, data) for name, (faces, data) in scenes.photographs().items() if faces == 6)
+    rows = path_rows(f"photograph ({name})", now, peak, lambda: pictures.analyzed(data, now), rounds)
+    frames = moving(scenes.tiled(640, 480, 1), FPS * (1 + rounds))
+    now_s = [0.0]
+    processor = VideoProcessor(Settings(now), clock=lambda: now_s[0])
+
+    def live_frame() -> None:
+        now_s[0] += 1 / FPS
+        cost_ms(processor.recv, frames[round(now_s[0] * FPS) % len(frames)])
+
+    rows += path_rows("live frame (640×480, one face)", now, peak, live_frame, FPS * rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "second.mp4"
+        write_video(source, frames[:FPS])
+        target = Path(folder) / "framed.mp4"
+        rows += path_rows(
+            "second of video (640×480, one face)", now, peak, lambda: video_once(source, target, now), rounds
+        )
+    return rows
+
+
+def path_rows(
+    path: str, now: Analyzer, peak: dict[str, float], once: Callable[[], object], rounds: int
+) -> Rows:
+    """Return the rows of one path, which `once` goes."""
+    clock = Clock(SIZES)
+    with watched_nets(now, clock), clock.on(*STEPS):
+        once()
+        clock.restart()
+        start_s = time.process_time()
+        for _ in range(rounds):
+            once()
+        whole = 1000 * (time.process_time() - start_s)
+    steps = {**clock.ms, "the rest": whole - sum(clock.ms.values())}
+    return [
+        {
+            "path": path,
+            "step": step,
+            "ms": ms / rounds,
+            "part, %": 100 * ms / whole,
+            "floor ms": clock.size[step] / peak[PEAKS[step]] / 1e6 / rounds if step in PEAKS else None,
+        }
+        for step, ms in sorted(steps.items(), key=lambda item: -item[1])
+    ]
+
+
+STEPS: tuple[tuple[str, Any, str], ...] = (
+    ("decoding", images, "decode_at_least"),
+    ("making smaller, for the detector", detectors, "letterbox"),
+    ("reading the detector's grids", detectors, "decode_grid"),
+    ("cutting faces out", estimators, "align"),
+    ("drawing", streaming, "annotate"),
+    ("drawing", video, "annotate"),
+    ("decoding the film", footage, "_decode"),
+    ("writing the film", mp4.Mp4, "write"),
+)
+"""Steps beside the nets, each with the module whose name of it is watched. None is called within another."""
+
+SIZES: dict[str, Callable[..., float]] = {
+    "detector": lambda _, feed: DETECTOR_MACS_A_PIXEL * next(iter(feed.values()))[0, 0].size,
+    "estimator": lambda _, feed: ESTIMATOR_MACS_A_FACE * len(next(iter(feed.values()))),
+    "making smaller, for the detector": lambda image, _: image.nbytes,
+}
+"""The multiply-adds of nets, and the bytes that are read to make a picture smaller."""
+
+PEAKS = {
+    "detector": "billions of multiply-adds a second",
+    "estimator": "billions of multiply-adds a second",
+    "making smaller, for the detector": "GB copied a second",
+}
+
+
+def write_video(path: Path, frames: list[av.VideoFrame]) -> None:
+    """Write the frames as a film of 30 a second."""
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        for number, frame in enumerate(frames):
+            frame.pts = number
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+
+
+def video_once(source: Path, target: Path, now: Analyzer) -> None:
+    """Annotate a film, and throw the result away."""
+    for _ in video.annotate_video(source, target, now):
+        pass
+    target.unlink()

@@ -1,0 +1,154 @@
+"""Photographs from bytes to analysis, beside the seed's way; what is no net; large files; growth."""
+
+from __future__ import annotations
+
+import time
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from agegender import images, pictures
+from agegender.analyzer import Analyzer
+from agegender.types import Image
+from benchmarks import scenes
+from benchmarks.timing import Clock, Session, side_by_side
+
+Rows = list[dict[str, Any]]
+
+
+def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
+    """Return a row a photograph: how many faces each way finds, its milliseconds from bytes, their ratio.
+
+    The seed's way is timed twice: as it was, with the faces that its SSD finds, and with its two nets on as
+    many faces as are found now, which is what the same answer would have cost.
+    """
+    rows = []
+    for name, (faces, data) in scenes.photographs().items():
+        found = pictures.analyzed(data, now)[1].readings
+        boxes = [reading.face for reading in found]
+
+        def same(data: bytes = data, boxes: Any = boxes) -> None:
+            image = read_as_then(data)
+            seed.detector.detect(image)
+            seed.estimator.estimate(image, boxes)
+
+        ms = side_by_side(
+            rounds,
+            now=lambda data=data: pictures.analyzed(data, now),
+            then=lambda data=data: seed(read_as_then(data)),
+            same=same,
+        )
+        rows.append(
+            {
+                "picture": name,
+                "faces": faces,
+                "found": len(found),
+                "seed found": len(seed(read_as_then(data)).readings),
+                "ms": ms["now"],
+                "seed ms": ms["then"],
+                "seed ms, same faces": ms["same"],
+                "times faster, same faces": ms["same"] / ms["now"],
+            }
+        )
+    return rows
+
+
+def read_as_then(data: bytes) -> Image:
+    """Return the RGB image as the seed application read it, whole and without a look at profiles."""
+    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1])
+
+
+def overhead(now: Analyzer, rounds: int) -> Rows:
+    """Return what is neither decoding nor a net, in milliseconds and as a part of the time in the nets."""
+    rows = []
+    for name, (faces, data) in scenes.photographs().items():
+        image, clock = images.decode(data), Clock()
+        with watched_nets(now, clock):
+            now(image)
+            clock.restart()
+            start_s = time.process_time()
+            for _ in range(rounds):
+                now(image)
+            whole = 1000 * (time.process_time() - start_s) / rounds
+        nets = sum(clock.ms.values()) / rounds
+        rows.append(
+            {
+                "picture": name,
+                "faces": faces,
+                "nets ms": nets,
+                "rest ms": whole - nets,
+                "rest / nets, %": 100 * (whole - nets) / nets,
+            }
+        )
+    return rows
+
+
+def watched_nets(analyzer: Analyzer, clock: Clock) -> Any:
+    """Return, for `with`, what has the clock watch the two nets of the analyzer."""
+    calls = []
+    for role in ("detector", "estimator"):
+        owner: Any = getattr(analyzer, role)
+        owner = getattr(owner, "detector", owner)  # the one that looks twice has it inside
+        if not isinstance(owner._session, Session):
+            owner._session = Session(owner._session)
+        calls.append((role, owner._session, "run"))
+    return clock.on(*calls)
+
+
+def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
+    """Return what decoding and analysing a large JPEG takes, beside Pillow decoding it whole."""
+    rows = []
+    for name, (faces, data) in scenes.photographs().items():
+        large = scenes.enlarged(data, megapixels)
+        ms = side_by_side(
+            rounds,
+            pillow=lambda large=large: PIL.Image.open(BytesIO(large)).load(),
+            now=lambda large=large: pictures.analyzed(large, now),
+        )
+        rows.append(
+            {
+                "picture": f"{name}, {megapixels:.0f} megapixels",
+                "faces": faces,
+                "MB": len(large) / 1e6,
+                "Pillow ms": ms["pillow"],
+                "ms": ms["now"],
+                "ratio": ms["now"] / ms["pillow"],
+            }
+        )
+    return rows
+
+
+def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple[float, ...]) -> Rows:
+    """Return the time by faces in a picture of one size, and by megapixels of a file with one face."""
+    rows = []
+    for count in faces:
+        image = scenes.tiled(1280, 960, count)
+        ms = side_by_side(rounds, it=lambda image=image: now(image))["it"]
+        rows.append({"by": "faces", "value": float(count), "ms": ms})
+    for size in megapixels:
+        data = scenes.enlarged(scenes.jpeg(scenes.tiled(800, 600, 1)), size)
+        ms = side_by_side(rounds, it=lambda data=data: now(images.decode(data)))["it"]
+        rows.append({"by": "megapixels", "value": size, "ms": ms})
+    return rows
+
+
+def fits(rows: Rows) -> Rows:
+    """Return the straight line through each kind of growth, by least squares, and its worst residual."""
+    lines = []
+    for by in ("faces", "megapixels"):
+        x, y = np.array([(row["value"], row["ms"]) for row in rows if row["by"] == by]).T
+        slope, start = np.polyfit(x, y, 1)
+        off = y - (start + slope * x)
+        lines.append(
+            {
+                "by": by,
+                "ms at 0": float(start),
+                "ms each": float(slope),
+                "worst residual, ms": float(np.abs(off).max()),
+                "R²": float(1 - off.var() / max(1e-9, y.var())),
+            }
+        )
+    return lines
