@@ -9,10 +9,11 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -37,7 +38,15 @@ RETRY_AFTER_S = 600.0
 # a visitor waits. (requests hands over whole chunks only.)
 CHUNK_BYTES = 65_536
 
+UNFINISHED = ".agegender-unfinished-"
+"""How the folders begin in which downloads lie until they are complete and verified."""
+
+ABANDONED_AFTER_S = 60.0
+"""A download that is still going on writes every few seconds; one that has not for so long was killed."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+# What writing a file says, and no network does.
+_DISK = (*_FULL, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,15 @@ def download(wanted: Download, progress: Progress | None = None, *, retry: bool 
     _failures.pop(wanted, None)
 
 
+def sweep(folder: Path) -> None:
+    """Remove from a folder what downloads have left there whose process was killed."""
+    for place in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            newest = max(path.stat().st_mtime for path in (place, *place.iterdir()))
+            if abs(time.time() - newest) > ABANDONED_AFTER_S:
+                shutil.rmtree(place)
+
+
 def _try_sources(wanted: Download, progress: Progress | None) -> None:
     pooch.get_logger().setLevel(logging.WARNING)  # errors are told by ours, and bars show the rest
     silence_s = SILENCE_S / max(1, sum(map(is_url, wanted.sources)))
@@ -87,7 +105,12 @@ def _try_sources(wanted: Download, progress: Progress | None) -> None:
     for source in wanted.sources:
         downloader = partial(_receive, wanted=wanted, silence_s=silence_s, progress=progress)
         try:
-            pooch.retrieve(source, wanted.sha256, wanted.name, wanted.folder, downloader=downloader)
+            wanted.folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(
+                prefix=UNFINISHED, dir=wanted.folder, ignore_cleanup_errors=True
+            ) as place:
+                found = pooch.retrieve(source, wanted.sha256, wanted.name, place, downloader=downloader)
+                Path(found).replace(wanted.folder / wanted.name)
             return
         except _SourceError as error:
             reasons.append(f"{_place(source)} {error}")
@@ -157,7 +180,7 @@ def _send(source: str, sink: BinaryIO, *, timeout_s: float) -> None:
             http = pooch.HTTPDownloader(chunk_size=CHUNK_BYTES, timeout=timeout_s, hooks={"response": keep})
             http(source, sink, None)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors, and some are ValueErrors
-        if getattr(error, "errno", None) in _FULL:
+        if getattr(error, "errno", None) in _DISK:
             raise
         raise _SourceError(_plain(error)) from error
 
@@ -170,6 +193,8 @@ def _plain(error: Exception) -> str:
         return f"answered with status {error.response.status_code}"
     if isinstance(error, exceptions.SSLError):
         return "has no certificate that this machine trusts"
+    if isinstance(error, exceptions.TooManyRedirects | exceptions.InvalidSchema | exceptions.InvalidURL):
+        return "sends on to where nothing can be fetched"
     if isinstance(error, exceptions.ConnectionError | exceptions.Timeout):
         return "could not be reached"
     if isinstance(error, exceptions.ChunkedEncodingError):

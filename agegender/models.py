@@ -13,7 +13,7 @@ from typing import Any, Literal
 import onnxruntime as ort
 import pooch
 
-from agegender.downloads import Download, Progress, download, is_url
+from agegender.downloads import Download, Progress, download, is_url, sweep
 from agegender.errors import ModelError
 
 MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
@@ -86,13 +86,20 @@ def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = Fa
     paths = {file.name: _path(spec, file) for file in spec.files}
     for file in spec.files:
         path = paths[file.name]
+        if file.urls:
+            sweep(path.parent)
         if _is_good(path, file):
             continue
         if not file.urls:
             problem = "is damaged" if path.exists() else "is missing"
             raise ModelError(f"{path} {problem}. It comes with the program: get a fresh copy, or restore it.")
         wanted = Download(file.name, file.sha256, file.bytes, _sources(file), path.parent)
-        download(wanted, progress, retry=retry)
+        try:
+            download(wanted, progress, retry=retry)
+        except ModelError as error:
+            if path.exists():
+                raise ModelError(f"{path} is damaged, and a good one cannot be had. {error}") from error
+            raise
     return paths
 
 
