@@ -62,7 +62,7 @@ def groups(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
     """Return the figures of each gender, race and group of ages that the labels name."""
     by: dict[str, Callable[[Sample], str | None]] = {
         "gender": lambda sample: sample.gender,
-        "race": lambda sample: sample.race.capitalize() if sample.race.islower() else sample.race,
+        "race": lambda sample: _race_name(sample.race),
         "age": lambda sample: _age_name(kind, sample),
     }
     order = (*RANGES, *FAIRFACE_GROUPS)
@@ -130,6 +130,11 @@ def age_calibration(results: Sequence[Result]) -> tuple[Bin, ...]:
     if not len(below):
         return ()
     return tuple(Bin(len(below), level, float(np.mean(np.abs(below - 0.5) <= level / 2))) for level in LEVELS)
+
+
+def _race_name(race: str) -> str:
+    """Return the data set's word for a race as it is written in a sentence."""
+    return race.capitalize() if race.islower() else race.replace("_", " or ")
 
 
 def _age_name(kind: Kind, sample: Sample) -> str | None:

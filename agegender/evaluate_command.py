@@ -8,10 +8,12 @@ from pathlib import Path
 
 from agegender import commands, plots
 from agegender.breakdown import age_calibration, confusion, gender_calibration
-from agegender.datasets import KINDS, Dataset, open_dataset
+from agegender.datasets import KINDS, Dataset, Kind, open_dataset
 from agegender.errors import DatasetError
 from agegender.evaluation import Hardship, Result, evaluate
 from agegender.reports import report_lines, report_object
+
+NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
@@ -71,18 +73,18 @@ def run(options: argparse.Namespace) -> int:
 
 def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
     """Return SVG pictures by the names of their files; without those of which nothing is known."""
-    kind = dataset.kind
+    kind, name = dataset.kind, NAMES[dataset.kind]
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
     table = confusion(kind, results)
     found = {}
     if genders:
-        titles = (f"Gender on {kind}", "stated probability of the gender", "how often it was right")
+        titles = (f"Gender on {name}", "stated probability of the gender", "how often it was right")
         found[f"{kind}-gender.svg"] = plots.reliability(*titles, genders, first=0.5)
     if intervals:
-        titles = (f"Intervals of age on {kind}", "meant to hold the true age", "and did")
+        titles = (f"Intervals of age on {name}", "meant to hold the true age", "and did")
         found[f"{kind}-intervals.svg"] = plots.reliability(*titles, intervals, first=0)
     if any(map(sum, table.counts)):
-        found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {kind}", table)
+        found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {name}", table)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from math import sqrt
+from math import floor, sqrt
 
 from agegender.breakdown import Bin, Confusion
 from agegender.figures import wilson
@@ -18,21 +18,24 @@ BLUE, GREY, INK = (0, 114, 178), "#8a8f98", "#1c2330"
 def reliability(title: str, stated: str, held: str, bins: Sequence[Bin], first: float) -> str:
     """Return a reliability diagram: a point a bin, with its 95 % interval, and the line where all should be.
 
-    `stated` and `held` name the axes, which run from `first` to 1. The larger a point, the more pictures.
+    `stated` and `held` name the axes, which run from `first`, or from below the lowest point, to 1. The
+    larger a point, the more pictures.
     """
+    lowest = min([first, *(floor(10 * one.right) / 10 for one in bins)])
 
     def x(part: float) -> float:
         return MARGIN_PX + PLOT_PX * (part - first) / (1 - first)
 
     def y(part: float) -> float:
-        return MARGIN_PX + PLOT_PX * (1 - max(first, part)) / (1 - first)
+        return MARGIN_PX + PLOT_PX * (1 - max(lowest, part)) / (1 - lowest)
 
     drawn = [_line(x(first), y(first), x(1), y(1), 'stroke-dasharray="5 5"')]
-    for step in range(round(10 * first), 11, 1 if first else 2):
-        part, name = step / 10, f"{10 * step} %"
-        drawn += [_line(x(part), y(first), x(part), y(1), 'opacity="0.25"')]
-        drawn += [_line(x(first), y(part), x(1), y(part), 'opacity="0.25"')]
-        drawn += [_text(x(part), y(first) + 20, name), _text(x(first) - 8, y(part) + 4, name, "end")]
+    for part in _steps(first):
+        drawn.append(_line(x(part), y(lowest), x(part), y(1), 'opacity="0.25"'))
+        drawn.append(_text(x(part), y(lowest) + 20, f"{100 * part:.0f} %"))
+    for part in _steps(lowest):
+        drawn.append(_line(x(first), y(part), x(1), y(part), 'opacity="0.25"'))
+        drawn.append(_text(x(first) - 8, y(part) + 4, f"{100 * part:.0f} %", "end"))
     most = max((one.count for one in bins), default=1)
     for one in bins:
         low, high = wilson(one.right * one.count, one.count)
@@ -45,7 +48,7 @@ def reliability(title: str, stated: str, held: str, bins: Sequence[Bin], first: 
         )
     side = PLOT_PX + 2 * MARGIN_PX
     middle = side / 2
-    drawn.append(_text(middle, y(first) + 48, stated, size=14))
+    drawn.append(_text(middle, y(lowest) + 48, stated, size=14))
     drawn.append(_text(24, middle, held, size=14, more=_upright(24, middle)))
     return _picture(side, side, title, drawn)
 
@@ -64,7 +67,7 @@ def mixed_up(title: str, table: Confusion) -> str:
         for j, faces in enumerate(row):
             share = faces / max(1, sum(row))
             x, y = left + j * CELL_PX, top + i * CELL_PX
-            ink = "#fff" if share > 0.5 else INK
+            ink = "#fff" if share > 0.75 else INK
             drawn.append(
                 f'<rect x="{x}" y="{y}" width="{CELL_PX - 2}" height="{CELL_PX - 2}" rx="4" '
                 f'fill="{_rgb(share)}"/>'
@@ -73,6 +76,12 @@ def mixed_up(title: str, table: Confusion) -> str:
                 drawn.append(_text(x + 30, y + 30, f"{100 * share:.0f} %", size=15, fill=ink))
                 drawn.append(_text(x + 30, y + 48, f"{faces:,}", size=11, fill=ink))
     return _picture(width, height, title, drawn)
+
+
+def _steps(first: float) -> list[float]:
+    """Return where an axis from `first` to 1 is marked."""
+    by = 1 if first >= 0.5 else 2
+    return [step / 10 for step in range(10, round(10 * first) - 1, -by)]
 
 
 def _rgb(share: float) -> str:

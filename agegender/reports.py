@@ -1,13 +1,10 @@
-"""Reports of an evaluation: as a table for people, as an object for JSON, and read back from a file."""
+"""Reports of an evaluation: as tables for people, as an object for JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
-from typing import Any, NamedTuple
 
 from agegender.analyzer import Analyzer
 from agegender.breakdown import (
@@ -23,7 +20,6 @@ from agegender.breakdown import (
     warned,
 )
 from agegender.datasets import Dataset
-from agegender.errors import DatasetError
 from agegender.evaluation import Hardship, Result
 from agegender.figures import Figure, figures
 from agegender.types import WARNINGS
@@ -40,13 +36,6 @@ SHORT_TITLES = {
 """The figures that are shown of each group of people, and what heads their columns."""
 
 
-class Report(NamedTuple):
-    """What is kept of an evaluation: over how many pictures, and the value of each figure by its key."""
-
-    pictures: int
-    values: dict[str, float]
-
-
 def report_object(
     dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], hardship: Hardship | None = None
 ) -> dict[str, object]:
@@ -59,31 +48,13 @@ def report_object(
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
         "unlabelled": dataset.unlabelled,
-        "figures": _figures_object(figures(dataset.kind, results)),
+        "figures": figures_object(figures(dataset.kind, results)),
         "gender_calibration": asdict(gender_calibration(dataset.kind, results)),
         "age_calibration": [asdict(one) for one in age_calibration(results)],
         "groups": _groups_object(groups(dataset.kind, results)),
         "warnings": _groups_object(warned(dataset.kind, results)),
         "confusion": asdict(confusion(dataset.kind, results)),
     }
-
-
-def read_reports(path: Path) -> dict[str, Report]:
-    """Return the reports that a file holds by name, each as `report_object` made it.
-
-    Raises `DatasetError` when the file is not there, or holds anything else.
-    """
-    try:
-        tables = json.loads(path.read_text(encoding="utf-8"))
-        return {name: _read_report(table) for name, table in tables.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
-
-
-def _read_report(table: Any) -> Report:
-    measured = {key: figure["value"] for key, figure in table["figures"].items()}
-    values = {key: float(value) for key, value in measured.items() if value is not None}
-    return Report(int(table["pictures"]), values)
 
 
 def report_lines(
@@ -127,9 +98,9 @@ def _group_lines(all_groups: Sequence[Group]) -> Iterator[str]:
                 yield ""
                 titles = (f"{SHORT_TITLES[figure.key]:>19}" for figure in shown)
                 head = f"{'warning: ' if by in (*WARNINGS, ANY) else 'by '}{by}, with 95 % intervals"
-                yield f"{head:<40}{'faces':>5}{''.join(titles)}"
+                yield f"{head:<42}{'faces':>5}{''.join(titles)}"
             faces = max((figure.count for figure in shown), default=0)
-            yield f"{group.name:<40}{faces:>5,}{''.join(f'{_with_interval(figure):>19}' for figure in shown)}"
+            yield f"{group.name:<42}{faces:>5,}{''.join(f'{_with_interval(figure):>19}' for figure in shown)}"
 
 
 def _interval_lines(bins: Sequence[Bin]) -> Iterator[str]:
@@ -154,12 +125,13 @@ def _confusion_lines(table: Confusion) -> Iterator[str]:
 
 def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, object]]:
     return {
-        by: {group.name: _figures_object(group.figures) for group in of_kind}
+        by: {group.name: figures_object(group.figures) for group in of_kind}
         for by, of_kind in groupby(all_groups, key=lambda group: group.by)
     }
 
 
-def _figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:
+def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:
+    """Return figures by their keys, as JSON's dictionaries and numbers."""
     return {
         figure.key: {"value": figure.value, "count": figure.count, "interval": figure.interval}
         for figure in shown

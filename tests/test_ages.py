@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from agegender.ages import CUTS, OLDEST, from_ranges, from_years, range_of
+from agegender.ages import CUTS, OLDEST, from_ranges, from_years, probability_below, range_of
 from agegender.types import RANGES
 
 YEARS = 100
@@ -142,3 +142,20 @@ def test_ranges_alone_keep_their_probabilities_and_average_their_middles(probabi
 )
 def test_range_of_a_stated_age(years: int, name: str | None) -> None:
     assert range_of(years) == name
+
+
+@given(distributions(YEARS), st.integers(0, YEARS - 1))
+def test_a_stated_age_is_in_the_interval_when_as_much_lies_below_it(pmf: np.ndarray, age_years: int) -> None:
+    age = from_years(pmf)
+    below = probability_below(age_years, age, pmf)
+    if age.low < age_years < age.high:
+        assert 0.1 - 1e-6 <= below <= 0.9 + 1e-6
+    elif age_years < age.low or age_years > age.high:
+        assert below <= 0.1 + 1e-6 or below >= 0.9 - 1e-6
+
+
+@given(distributions(len(RANGES)))
+def test_ranges_alone_say_how_much_lies_below_their_cuts(probabilities: np.ndarray) -> None:
+    age = from_ranges(probabilities)
+    assert probability_below(3, age) == pytest.approx(probabilities[0])  # 3 counts as 3.5
+    assert probability_below(7, age) == pytest.approx(probabilities[:2].sum())

@@ -65,7 +65,7 @@ def test_readings_come_from_left_to_right_each_with_its_own_estimate() -> None:
     assert (analysis.width_px, analysis.height_px) == (400, 200)
     assert [reading.face.box for reading in analysis.readings] == [BOXES[2], BOXES[1], BOXES[0]]
     assert [reading.age.years for reading in analysis.readings] == [20, 20, 300]
-    assert [reading.warnings for reading in analysis.readings] == [(), ("small",), ()]
+    assert all("dark" in reading.warnings for reading in analysis.readings)  # the picture is black
 
 
 def test_a_picture_without_faces_is_no_error() -> None:

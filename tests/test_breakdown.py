@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agegender.analyzer import Analyzer
 from agegender.archives import Files
-from agegender.breakdown import confusion, gender_calibration, groups
+from agegender.breakdown import ANY, age_calibration, confusion, gender_calibration, groups, warned
 from agegender.datasets import FAIRFACE_AGES, Dataset, Sample
 from agegender.evaluation import Result
 from agegender.figures import figures, wilson
@@ -127,3 +128,31 @@ def test_report_shows_groups_and_confusion_after_the_figures(tmp_path: Path) -> 
     assert of_white.split()[:4] == ["White", "3", "50.0", "(9.5–90.5)"]
     assert lines[-8].split() == ["0–2", "1", *"0000000"]
     assert lines.index(of_white) > lines.index(next(line for line in lines if "calibration error" in line))
+
+
+def test_what_warnings_cost_by_hand() -> None:
+    marks: list[tuple[str, ...]] = [("small",), (), ("small", "dark"), ("dark",)]
+    found = [each for each in UTKFACE if each.reading]
+    results = [
+        replace(each, reading=replace(each.reading, warnings=mark))
+        for each, mark in zip(found, marks, strict=True)
+    ]
+    shown = {
+        (group.by, group.name): {f.key: (f.value, f.count) for f in group.figures}
+        for group in warned("utkface", results)
+    }
+    assert shown["small", "with"]["age_mae_years"] == (2, 2)  # off by 4 and 0 years
+    assert shown["small", "without"]["age_mae_years"] == (4.5, 2)  # by 9 and 0
+    assert shown["turned away", "with"]["age_mae_years"] == (None, 0)
+    assert shown["turned away", "without"]["age_mae_years"] == (3.25, 4)
+    assert shown[ANY, "without"]["age_mae_years"] == (9, 1)
+
+
+def test_intervals_of_age_hold_as_many_as_lie_within() -> None:
+    results = [replace(UTKFACE[0], below=below) for below in (0.5, 0.29, 0.72, 0.97)] + [UTKFACE[4]]
+    bins = {one.stated: (one.count, one.right) for one in age_calibration(results)}
+    assert list(bins) == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert bins[0.1] == (4, 0.25)  # from 0.45 to 0.55
+    assert bins[0.5] == (4, 0.75)  # from 0.25 to 0.75
+    assert bins[0.9] == (4, 0.75)  # from 0.05 to 0.95
+    assert age_calibration(UTKFACE) == ()

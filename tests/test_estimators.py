@@ -15,9 +15,13 @@ import pytest
 from agegender import estimators, images, models
 from agegender.ages import from_years
 from agegender.alignment import align, margin_crop
+from agegender.analyzer import Analyzer
+from agegender.datasets import open_dataset
 from agegender.detectors import YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
+from agegender.evaluation import evaluate
+from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Box, Estimate, Face, Image
 
 # Of whoever runs the tests, before conftest.py lays it aside.
@@ -154,6 +158,39 @@ def nets(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 @pytest.fixture(scope="module")
 def levi_hassner(nets: dict[str, Any]) -> LeviHassner:
     return LeviHassner(nets["paths"])
+
+
+class Middle:
+    """Finds one face in the middle of every picture."""
+
+    name = "middle"
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        (height_px, width_px), side_px = image.shape[:2], min(image.shape[:2]) / 3
+        x, y = width_px / 2, height_px / 2
+        return (Face(Box(x - side_px, y - side_px, x + side_px, y + side_px), 0.9),)
+
+
+def test_levi_hassner_gets_the_same_tables_of_an_evaluation(
+    levi_hassner: LeviHassner, bundled: Apparent, tmp_path: Path
+) -> None:
+    for name in ("77_0_0_20170117173333333.jpg", "28_0_0_20170117173333334.jpg"):
+        (tmp_path / name).write_bytes((SAMPLES / "grace_hopper.jpg").read_bytes())
+    reports = []
+    for estimator in (bundled, levi_hassner):
+        analyzer = Analyzer(Middle(), estimator)
+        with open_dataset("utkface", tmp_path) as dataset:
+            results = list(evaluate(dataset, analyzer))
+            reports.append(report_object(dataset, analyzer, results))
+            assert any(
+                line.startswith("faces by true age") for line in report_lines(dataset, analyzer, results)
+            )
+    ours, theirs = reports
+    assert list(ours) == list(theirs)
+    assert theirs["groups"].keys() == ours["groups"].keys()  # type: ignore[attr-defined]
+    for report in reports:
+        assert sum(map(sum, report["confusion"]["counts"])) == 2  # type: ignore[index]
+        assert [one["count"] for one in report["age_calibration"]] == [2] * 9  # type: ignore[attr-defined]
 
 
 def test_levi_hassner_agrees_with_an_independent_forward_pass(

@@ -1,0 +1,126 @@
+"""The measured figures as charts on the page About: how good it is, for whom, and how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from agegender import charts, measured, ui
+from agegender.breakdown import ANY
+from agegender.errors import AgeGenderError
+from agegender.measured import Card, Figures, Measured, Report
+
+DATASETS = {
+    "fairface": ("FairFace", "Pictures that training never saw, of the set that it learnt from."),
+    "utkface": ("UTKFace", "Another set, which it never saw any of. Gender from four years on."),
+}
+
+AGE_KEYS = {"fairface": "age_group_exact", "utkface": "age_mae_years"}
+"""What is shown of ages by group: FairFace knows groups of about ten years, UTKFace years."""
+
+FEW = 20
+"""Over fewer faces nothing is shown."""
+
+
+def show_figures() -> None:
+    """Show what an evaluation measured, or say that there is nothing to show."""
+    try:
+        card = measured.read()
+    except AgeGenderError as error:
+        st.info(ui.escape(str(error)), icon=":material/info:")
+        return
+    for place, (kind, (title, text)) in zip(st.columns(2, gap="medium"), DATASETS.items(), strict=True):
+        if kind not in card.reports:
+            continue
+        report = card.reports[kind]
+        with place:
+            st.markdown(f"**{title}** · {report.pictures:,} pictures")
+            chart = charts.figures_chart(report.values)
+            st.altair_chart(chart, width="stretch", alt=charts.described(report.values))
+            if "age_mae_years" in report.values:
+                st.markdown(f"Off by **{report.values['age_mae_years']:.1f} years** on average")
+            st.caption(text)
+    with st.expander("For whom it is better and worse", icon=":material/groups:"):
+        st.caption("With 95 % intervals. Dashed: everybody together.")
+        show_groups(card, of_groups)
+    with st.expander("How sure is how right", icon=":material/balance:"):
+        show_reliability(card)
+    with st.expander("Which ages are mixed up", icon=":material/grid_view:"):
+        show_mixed_up(card)
+    with st.expander("When it warns", icon=":material/warning:"):
+        st.caption("Faces with a warning, and how many. Dashed: the faces without any.")
+        show_groups(card, of_warnings)
+
+
+def of_groups(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
+    """Return a figure of each group of people, by name, and of everybody together."""
+    rows = {name: figures[key] for groups in report.groups.values() for name, figures in groups.items()}
+    return enough(rows), report.figures[key].value
+
+
+def of_warnings(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
+    """Return a figure of the faces with each warning, and of those without any."""
+    sides: Mapping[str, Mapping[str, Figures]] = report.warnings
+    rows = {f"{name} ({each['with'][key].count:,})": each["with"][key] for name, each in sides.items()}
+    return enough(rows), sides[ANY]["without"][key].value
+
+
+def enough(rows: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Return the figures over no fewer than `FEW` faces."""
+    return {name: figure for name, figure in rows.items() if figure.count >= FEW}
+
+
+def show_groups(
+    card: Card, rows_of: Callable[[Report, str], tuple[dict[str, Measured], float | None]]
+) -> None:
+    """Show gender and age of each set, group by group."""
+    for kind, report in card.reports.items():
+        columns = st.columns(2, gap="medium")
+        for place, (key, title) in zip(
+            columns, {"gender_accuracy": "gender", AGE_KEYS[kind]: "age"}.items(), strict=True
+        ):
+            rows, of_all = rows_of(report, key)
+            is_years = key.endswith("_years")
+            with place:
+                st.markdown(f"**{DATASETS[kind][0]}: {title}**")
+                if rows and of_all is not None:
+                    chart = charts.groups_chart(rows, of_all, is_years)
+                    st.altair_chart(chart, width="stretch", alt=charts.told(rows, is_years))
+                else:
+                    st.caption(f"Fewer than {FEW} faces each.")
+
+
+def show_reliability(card: Card) -> None:
+    """Show for gender and for the intervals of age how often what is stated holds."""
+    shown = [
+        (f"{DATASETS[kind][0]}: gender", report.gender_calibration.bins, 0.5, "stated, per cent", "right")
+        for kind, report in card.reports.items()
+    ] + [
+        (f"{DATASETS[kind][0]}: age", report.age_calibration, 0.0, "meant to hold it, per cent", "held")
+        for kind, report in card.reports.items()
+        if report.age_calibration
+    ]
+    for place, (title, bins, first, stated, right) in zip(st.columns(len(shown)), shown, strict=True):
+        with place:
+            st.markdown(f"**{title}**")
+            words = ", ".join(f"{100 * one.stated:.0f} %: {100 * one.right:.0f} %" for one in bins)
+            chart = charts.reliability_chart(bins, stated, f"{right}, per cent", first)
+            st.altair_chart(chart, width="stretch", alt=f"Stated and {right}: {words}")
+    st.caption(
+        "On the dashed line it is right as often as it says. For age: intervals that are meant to hold the "
+        "true age in so many of a hundred cases, and how many did."
+    )
+
+
+def show_mixed_up(card: Card) -> None:
+    """Show which of the eight ranges are taken for which, where the true ages are known."""
+    if "utkface" not in card.reports:
+        return
+    table = card.reports["utkface"].confusion
+    right = ", ".join(
+        f"{name}: {100 * row[i] / max(1, sum(row)):.0f} %"
+        for i, (name, row) in enumerate(zip(table.names, table.counts, strict=True))
+    )
+    st.altair_chart(charts.mixed_up_chart(table), width="stretch", alt=f"Right by true range: {right}")
+    st.caption("UTKFace. Of a hundred people of a true range, so many are estimated to be in each.")

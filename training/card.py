@@ -1,0 +1,95 @@
+"""Measure the bundled models and write what the model card, the README and the page About show of it.
+
+    python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
+    python -m training.card                # write the tables anew from models/figures.json
+
+DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT pictures
+are taken, or all. Nothing in it is random. Tables
+are what lies between `<!-- table: NAME -->` and `<!-- end -->` in the files of `CARDS`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from agegender import measured, models
+from agegender.analyzer import Analyzer, build_analyzer
+from agegender.datasets import Kind, open_dataset
+from agegender.evaluate_command import drawn
+from agegender.evaluation import Hardship, evaluate
+from agegender.figures import figures
+from agegender.reports import figures_object, report_object
+from training.tables import TABLES
+
+ROOT = Path(__file__).parents[1]
+CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
+KINDS: tuple[Kind, ...] = ("fairface", "utkface")
+HARDER = {
+    "box alone": Hardship(box_only=True),
+    "40 px": Hardship(face_px=40),
+    "24 px": Hardship(face_px=24),
+}
+
+
+def measure(data: Path, limit: int | None = None) -> dict[str, object]:
+    """Return what models/figures.json holds; draw the pictures in models/plots on the way."""
+    start_s, analyzer = time.time(), build_analyzer("yunet", "apparent")
+    reports: dict[str, object] = {}
+    harder: dict[str, dict[str, object]] = {name: {} for name in HARDER}
+    (ROOT / "models" / "plots").mkdir(exist_ok=True)
+    for kind in KINDS:
+        with open_dataset(kind, data / f"{kind}-val.tar") as dataset:
+            count = min(limit or len(dataset.samples), len(dataset.samples))
+            results = list(tqdm(evaluate(dataset, analyzer, limit), kind, count))
+            reports[kind] = report_object(dataset, analyzer, results)
+            for name, svg in drawn(dataset, results).items():
+                (ROOT / "models" / "plots" / name).write_text(svg, encoding="utf-8")
+            for name, hardship in HARDER.items():
+                worse = list(tqdm(evaluate(dataset, analyzer, limit, hardship), f"{kind}, {name}", count))
+                harder[name][kind] = figures_object(figures(kind, worse))
+    return {"made": made(analyzer, limit, time.time() - start_s), "reports": reports, "harder": harder}
+
+
+def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, object]:
+    """Return how the figures came about."""
+    manifest = models.load_manifest()
+    return {
+        "command": f"python -m training.card DATA {limit or ''}".strip(),
+        "seconds": round(seconds),
+        "cores": os.cpu_count(),
+        "detector": analyzer.detector.name,
+        "estimator": analyzer.estimator.name,
+        "sha256": {file.name: file.sha256 for name in ("yunet", "apparent") for file in manifest[name].files},
+    }
+
+
+def rewritten(text: str, card: measured.Card) -> str:
+    """Return a card's text with the tables in it made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{TABLES[match[2]](card)}\n{match[3]}"
+
+    return re.sub(r"(<!-- table: (.+?) -->)\n.*?(<!-- end -->)", table, text, flags=re.S)
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments:
+        content = json.dumps(measure(Path(arguments[0]), *map(int, arguments[1:])), indent=1, ensure_ascii=False)
+        measured.FIGURES.write_text(content + "\n", encoding="utf-8")
+    card = measured.read()
+    for path in CARDS:
+        path.write_text(rewritten(path.read_text(encoding="utf-8"), card), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        sys.exit(__doc__)
+    main(sys.argv[1:])

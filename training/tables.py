@@ -1,0 +1,187 @@
+"""The tables of the model card, in Markdown, from measured figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from agegender.breakdown import ANY
+from agegender.measured import Card, Figures, Measured
+
+FEW = 20
+"""Over fewer faces nothing is said."""
+
+SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
+COLUMNS = {
+    "fairface": {
+        "gender_accuracy": "gender right",
+        "age_group_exact": "age group right",
+        "age_group_within_one": "within one",
+    },
+    "utkface": {
+        "gender_accuracy": "gender right",
+        "age_mae_years": "mean error of age",
+        "age_range_exact": "range right",
+        "age_in_interval": "interval holds the true age",
+    },
+}
+
+
+def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def shown(key: str, figure: Measured, interval: bool = True, least: int = FEW) -> str:
+    """Return a figure as people read it: '91.2 % (89.0–93.0)', '5.70 years (5.51–5.89)', or '–'."""
+    if figure.value is None or figure.count < least:
+        return "–"
+    years = key.endswith("_years")
+    values = [f"{v:.1f}" if years else f"{100 * v:.1f}" for v in (figure.value, *(figure.interval or ()))]
+    ends = f" ({'–'.join(values[1:])})" if interval and figure.interval else ""
+    return f"{values[0]} {'years' if years else '%'}{ends}"
+
+
+def overview(card: Card) -> str:
+    """Return the figures of both sets side by side."""
+    fairface, utkface = card.reports["fairface"], card.reports["utkface"]
+    a, b = (
+        {key: shown(key, figure, interval=False) for key, figure in report.figures.items()}
+        for report in (fairface, utkface)
+    )
+    errors = [100 * (report.gender_calibration.error or 0) for report in (fairface, utkface)]
+    head = (
+        "",
+        f"FairFace validation ({fairface.pictures:,} pictures)",
+        f"UTKFace ({utkface.pictures:,}, a set it never saw)",
+    )
+    off = "the stated probability of gender is off by (expected calibration error)"
+    body = (
+        ("faces found", a["faces_found"], b["faces_found"]),
+        ("gender right", a["gender_accuracy"], f"{b['gender_accuracy']} (from four years on)"),
+        (
+            "age",
+            f"group of about ten years: {a['age_group_exact']} exact, {a['age_group_within_one']} within one",
+            f"mean error {b['age_mae_years']}",
+        ),
+        ("the eight ranges", "", f"{b['age_range_exact']} exact, {b['age_range_within_one']} within one"),
+        ("the 80 % interval holds the true age", "", b["age_in_interval"]),
+        (off, *(f"{error:.1f} points" for error in errors)),
+    )
+    return rows(head, body)
+
+
+def by_group(kind: str) -> Callable[[Card], str]:
+    """Return what makes the table of a set's groups."""
+
+    def table(card: Card) -> str:
+        body = [
+            (
+                f"{by}: {name}",
+                f"{max(figures[key].count for key in COLUMNS[kind]):,}",
+                *(shown(key, figures[key]) for key in COLUMNS[kind]),
+            )
+            for by, groups in card.reports[kind].groups.items()
+            for name, figures in groups.items()
+        ]
+        return rows(("group", "faces", *COLUMNS[kind].values()), body)
+
+    return table
+
+
+def worst(card: Card) -> str:
+    """Return a list of the groups that are measurably worse off than everybody together, worst first."""
+    return "\n".join(
+        line
+        for kind in SETS
+        for key, title in COLUMNS[kind].items()
+        if key != "age_group_within_one" and (line := _worst(card, kind, key, title))
+    )
+
+
+def _worst(card: Card, kind: str, key: str, title: str) -> str:
+    of_all = card.reports[kind].figures[key]
+    sign = 1 if key.endswith("_years") else -1  # of years off more is worse
+    found: list[tuple[float, str]] = []
+    for by, groups in card.reports[kind].groups.items():
+        for name, figures in groups.items():
+            figure = figures[key]
+            if figure.value is None or figure.interval is None or of_all.value is None or figure.count < FEW:
+                continue
+            if min(sign * end for end in figure.interval) > sign * of_all.value:
+                words = f"{name} years" if by == "age" else name
+                found.append((-sign * figure.value, f"{words} ({shown(key, figure, interval=False)})"))
+    if not found:
+        return ""
+    listed = ", ".join(words for _, words in sorted(found))
+    return f"- {SETS[kind]}, {title}: {listed}. Everybody together: {shown(key, of_all, interval=False)}."
+
+
+def harder(card: Card) -> str:
+    """Return what it costs when finding the face went less well."""
+    columns: list[Mapping[str, Figures]] = [
+        {kind: report.figures for kind, report in card.reports.items()},
+        *card.harder.values(),
+    ]
+    body = [
+        (f"{SETS[kind]}: {title}", *(shown(key, column[kind][key], interval=False) for column in columns))
+        for kind in SETS
+        for key, title in COLUMNS[kind].items()
+    ]
+    return rows(("", "as found", *card.harder), body)
+
+
+def warnings(card: Card) -> str:
+    """Return the figures of faces with each warning and without it."""
+    head = ("warning", "set", "faces with it", "gender right: with", "without", "age: with", "without")
+    body = [
+        (f"{ANY} of them" if name == ANY else name, SETS[kind], *_warning(kind, sides))
+        for name in card.reports["fairface"].warnings
+        for kind in SETS
+        for sides in (card.reports[kind].warnings[name],)
+    ]
+    return rows(head, body)
+
+
+def _warning(kind: str, sides: Mapping[str, Figures]) -> Iterator[str]:
+    age = "age_group_exact" if kind == "fairface" else "age_mae_years"
+    count = sides["with"][age].count
+    yield f"{count:,}"
+    for key in ("gender_accuracy", age):
+        for side in ("with", "without"):
+            yield shown(key, sides[side][key]) if count >= FEW else "too few"
+
+
+def mixed_up(kind: str) -> Callable[[Card], str]:
+    """Return what makes the table of ages that are taken for others."""
+
+    def table(card: Card) -> str:
+        confusion = card.reports[kind].confusion
+        body = [
+            (f"**{name}**", *(f"{count:,}" if count else "" for count in row))
+            for name, row in zip(confusion.names, confusion.counts, strict=True)
+        ]
+        return rows(("true ↓ estimated →", *confusion.names), body)
+
+    return table
+
+
+def made(card: Card) -> str:
+    """Return how the figures came about, in a sentence, and of which files."""
+    sums = ", ".join(f"`{name}` ({sha256[:16]}…)" for name, sha256 in card.made["sha256"].items())
+    return (
+        f"Made by `{card.made['command']}` in {card.made['seconds'] / 60:.0f} minutes on "
+        f"{card.made['cores']} cores, with {sums}. Nothing in it is random."
+    )
+
+
+TABLES: dict[str, Callable[[Card], str]] = {
+    "figures": overview,
+    "worst": worst,
+    "FairFace": by_group("fairface"),
+    "UTKFace": by_group("utkface"),
+    "harder": harder,
+    "warnings": warnings,
+    "ages": mixed_up("utkface"),
+    "made": made,
+}
