@@ -1,9 +1,10 @@
-# `make run` serves the app, `make test` checks everything, `make screenshots` takes docs/screenshots anew.
+# `make run` serves the app, `make test` checks everything, `make soak` runs what takes long: the whole corpus
+# of hostile files, load, memory. `make screenshots` takes docs/screenshots anew.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check screenshots clean
+.PHONY: run test soak check screenshots clean
 
 run: $(VENV)/.runtime
 	$(BIN)/streamlit run app.py
@@ -16,6 +17,9 @@ check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+soak: $(VENV)/.development
+	$(BIN)/python -m pytest -s -p no:cacheprovider tests/soak
 
 screenshots: $(VENV)/.development
 	$(BIN)/python docs/screenshots.py
