@@ -494,7 +494,7 @@ def decoded(folder: Path, first: int, step: int, *options: str) -> list[Report]:
 def assert_harmless(reports: list[Report]) -> None:
     """Assert that each file was read or refused in good time and memory, and nothing was done beside it."""
     killed = [report.name for report in reports if report.outcome is None]
-    assert killed == [], f"took more than {CPU_S} s of computing, or crashed"
+    assert killed == [], f"{killed[0]} took more than {CPU_S} s of computing, or crashed"
     assert [report for report in reports if report.outcome not in ("picture", "refused")] == []
     assert [report for report in reports if report.did] == []
     assert [report for report in reports if report.held_mb > HELD_MB + report.bytes / 1e6] == []
