@@ -14,8 +14,8 @@ from agegender.types import RANGES
 GREY = "#7A8394"
 """Is legible on white and on black."""
 
-SKY, INK = "#56B4E9", "#10151f"
-"""Okabe and Ito's sky blue, and what is legible on it."""
+SKY, BLUE, PALE, INK = "#56B4E9", "#0072B2", "#EAF4FB", "#10151f"
+"""Okabe and Ito's two blues, a paler one, and what is legible on it."""
 
 ROW_PX = 20
 
@@ -148,9 +148,10 @@ def mixed_up_chart(table: Confusion) -> alt.LayerChart:
         y=alt.Y("true", sort=None, title="true", scale=alt.Scale(domain=table.names)),
         tooltip=["true", "estimated", "faces"],
     )
-    cells = base.mark_rect(color=SKY, cornerRadius=3).encode(opacity=alt.Opacity("share", legend=None))
+    shade = alt.Scale(domain=[0, 1], range=[PALE, BLUE])
+    cells = base.mark_rect(cornerRadius=3).encode(color=alt.Color("share", legend=None, scale=shade))
     text = base.mark_text().encode(
-        text="percent", color=alt.condition(alt.datum.share > 0.4, alt.value(INK), alt.value(GREY))
+        text="percent", color=alt.condition(alt.datum.share > 0.75, alt.value("white"), alt.value(INK))
     )
     layers: alt.LayerChart = cells + text
     return layers

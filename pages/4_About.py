@@ -22,7 +22,7 @@ st.header("Limits")
 st.markdown(
     "- People over 60 are taken for younger than they are.\n"
     "- The gender of children is read less well.\n"
-    "- The interval of age was fitted to ages that people guessed, and misses most of the oldest.\n"
+    "- The interval of age was fitted to ages that people guessed, and misses more of the oldest.\n"
     "- Small, blurred, poorly lit, turned and cut faces are read worse; it says so where it sees one.\n"
     "- The labels it learnt from were given by people, and their prejudices are in it.\n"
     "- There are two gender labels, because its training pictures have two. They say nothing of who somebody "
