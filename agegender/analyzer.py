@@ -6,11 +6,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import cv2
+
 from agegender import models
 from agegender.detectors import SSD, Haar, YuNet
 from agegender.downloads import Progress
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
+from agegender.looks import DOUBT, TwoLooks
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "ssd", "haar")
@@ -57,6 +60,7 @@ def build_analyzer(
     `auto` takes YuNet, or Haar where YuNet cannot be had. Raises `ModelError` for an unknown name and for
     a model that cannot be had.
     """
+    cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
     found, notes = _build_detector(detector, progress)
     return Analyzer(found, _build_estimator(estimator, progress), notes)
 
@@ -69,7 +73,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
             note = f"Faces are found with OpenCV's Haar cascade, which misses more of them: {error}"
             return Haar(), (note,)
     if name == "yunet":
-        return YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]), ()
+        return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"], score=DOUBT)), ()
     if name == "ssd":
         files = _fetch(name, progress)
         return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()

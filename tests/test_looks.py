@@ -1,0 +1,116 @@
+"""Two looks find what one closer look finds, in the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agegender import images, models
+from agegender.detectors import YuNet
+from agegender.looks import DOUBT, TwoLooks, around, joined
+from agegender.types import Box, Face, Image
+
+NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
+
+
+@pytest.fixture(scope="module")
+def yunet(mirror: Path) -> Path:
+    assert mirror
+    return models.fetch(models.load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_looks_find_the_faces_of_a_closer_one(name: str, yunet: Path, photos: Path) -> None:
+    image = images.decode(photos / f"{name}.jpg")
+    expected, found = YuNet(yunet).detect(image), TwoLooks(YuNet(yunet, score=DOUBT)).detect(image)
+    assert len(found) == len(expected)
+    for face in expected:
+        same = max(found, key=lambda other: other.box.iou(face.box))
+        assert same.box.iou(face.box) > 0.6
+        distances = np.linalg.norm(np.subtract(same.landmarks, face.landmarks), axis=1)
+        assert distances.max() < 0.15 * face.box.height
+    assert [face.score for face in found] == sorted((face.score for face in found), reverse=True)
+
+
+class Spots:
+    """Finds grey squares, surer of them the larger they are; notes how wide the pictures are."""
+
+    name = "spots"
+
+    def __init__(self) -> None:
+        self.widths: list[int] = []
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        self.widths.append(image.shape[1])
+        faces = []
+        for value in np.unique(image[image > 0]):
+            rows, columns = np.nonzero(image[:, :, 0] == value)
+            if len(rows) > 4:
+                box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+                faces.append(Face(box, min(0.9, box.width / 50), ((box.left, box.top),) * 5))
+        return tuple(faces)
+
+
+def picture(*squares: tuple[int, int, int]) -> Image:
+    image = np.zeros((960, 1280, 3), np.uint8)
+    for number, (left, top, side) in enumerate(squares, 1):
+        image[top : top + side, left : left + side] = 50 * number
+    return image
+
+
+def look(image: Image) -> tuple[list[int], tuple[Face, ...]]:
+    spots = Spots()
+    return spots.widths, TwoLooks(spots).detect(image)  # type: ignore[arg-type]  # all of it that is used
+
+
+def test_where_there_is_no_doubt_one_look_is_enough() -> None:
+    widths, (face,) = look(picture((200, 100, 160)))
+    assert widths == [640]
+    assert face.box == Box(200, 100, 360, 260)
+
+
+def test_a_doubt_is_looked_at_closely_and_told_in_pixels_of_the_picture() -> None:
+    widths, faces = look(picture((200, 100, 160), (800, 600, 40)))
+    assert len(widths) == 2
+    assert widths[1] < 200
+    assert [face.box for face in faces] == [Box(200, 100, 360, 260), Box(800, 600, 840, 640)]
+    assert faces[1].landmarks[0] == (800, 600)
+
+
+def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
+    squares = [(x, y, 200 if x == y else 60) for x in (60, 560, 1060) for y in (60, 360)]
+    image = np.zeros((700, 1280, 3), np.uint8)
+    for number, (left, top, _) in enumerate(squares, 1):
+        image[top : top + 63, left : left + 63] = 30 * number
+    spots = Spots()
+    detector = TwoLooks(spots)  # type: ignore[arg-type]
+    faces = detector.detect(np.ascontiguousarray(image.repeat(2, axis=0).repeat(2, axis=1)[:1400, :2560]))
+    assert len(faces) == 6
+    assert spots.widths[0] == 640
+
+
+def test_a_small_picture_is_looked_at_once() -> None:
+    widths, faces = look(np.ascontiguousarray(picture((20, 30, 40))[:200, :300]))
+    assert widths == [300]
+    assert [face.box for face in faces] == [Box(20, 30, 60, 70)]
+
+
+BOXES = st.builds(
+    lambda x, y, side: around(Box(x, y, x + side, y + side), 1000, 700, 48),
+    *(st.floats(-100, 1100), st.floats(-100, 800), st.floats(0, 400)),
+)
+
+
+@given(st.lists(BOXES, max_size=12))
+def test_parts_cover_every_doubt_and_lie_apart(boxes: list[Box]) -> None:
+    parts = joined(boxes)
+    for box in boxes:
+        assert box.area > 0
+        assert any(part.intersection(box) == box for part in parts)
+    for i, part in enumerate(parts):
+        assert Box(0, 0, 1000, 700).intersection(part) == part
+        assert all(part.intersection(other).area == 0 for other in parts[:i])
