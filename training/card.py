@@ -82,7 +82,8 @@ def rewritten(text: str, card: measured.Card) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     if arguments:
-        content = json.dumps(measure(Path(arguments[0]), *map(int, arguments[1:])), indent=1, ensure_ascii=False)
+        found = measure(Path(arguments[0]), *map(int, arguments[1:]))
+        content = json.dumps(found, indent=1, ensure_ascii=False)
         measured.FIGURES.write_text(content + "\n", encoding="utf-8")
     card = measured.read()
     for path in CARDS:
