@@ -3,9 +3,9 @@
     python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
     python -m training.card                # write the tables anew from models/figures.json
 
-DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT pictures
-are taken, or all. Nothing in it is random. Tables
-are what lies between `<!-- table: NAME -->` and `<!-- end -->` in the files of `CARDS`.
+DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT
+pictures are taken, or all. Nothing in it is random. Tables are what lies between `<!-- table: NAME -->` and
+`<!-- end -->` in the files of `CARDS`.
 """
 
 from __future__ import annotations
