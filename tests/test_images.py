@@ -183,6 +183,20 @@ def test_colours_of_another_profile_become_srgb(kind: str) -> None:
     assert_same(decode(data), QUARTERS[:, :, (1, 0, 2)], tolerance=6)
 
 
+def test_a_profile_of_srgb_itself_costs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+    apply = ImageCms.applyTransform
+    monkeypatch.setattr(
+        ImageCms,
+        "applyTransform",
+        lambda picture, transform: (converted.append(picture.size), apply(picture, transform))[1],
+    )
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encoded(PICTURE, "PNG", icc_profile=profile.replace(b"sRGB built-in", b"what you like"))
+    assert np.array_equal(decode(data), QUARTERS)
+    assert PICTURE.size not in converted
+
+
 @pytest.mark.parametrize("profile", [b"\0", b"not a profile", swapped_profile()[:200]])
 def test_a_broken_profile_is_ignored(profile: bytes) -> None:
     assert np.array_equal(decode(encoded(PICTURE, "PNG", icc_profile=profile)), QUARTERS)
