@@ -8,13 +8,16 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import hostile
 import numpy as np
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
 
 from agegender import bundle, commands, export, models, ui
 from agegender.__main__ import main
@@ -22,7 +25,9 @@ from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.images import decode, encode_png
-from agegender.types import Analysis, Box, Face, Gender, Image, Reading
+from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
+
+ROOT = Path(__file__).parents[1]
 
 NAMES = (
     "<img src=x onerror=alert(1)>.png",
@@ -77,14 +82,19 @@ ONE_FACE = Analysis(
 )
 
 
-class Blind(Analyzer):
-    """Sees a face in every picture, whatever it shows."""
+class Blind:
+    """Sees no face, whatever the picture shows."""
 
-    def __init__(self) -> None:
-        self.notes = ()
+    name = "blind"
 
-    def __call__(self, _: Image) -> Analysis:
-        return ONE_FACE
+    def detect(self, _: Image) -> tuple[Face, ...]:
+        return ()
+
+    def estimate(self, *_: object) -> tuple[Estimate, ...]:
+        return ()
+
+
+BLIND = Analyzer(Blind(), Blind())
 
 
 @pytest.mark.parametrize("form", ["--table", "--json", "--csv"])
@@ -95,7 +105,7 @@ def test_names_print_as_text_and_lead_nowhere(
     capfdbinary: pytest.CaptureFixture[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: Blind())
+    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
     paths = sorted(map(str, oddly_named.iterdir()))
     (oddly_named / "no\x1b[1m\npicture.png").write_bytes(b"no picture")
     command = ["analyze", form, "--annotate", str(tmp_path / "out")]
@@ -110,6 +120,36 @@ def test_names_print_as_text_and_lead_nowhere(
         ] == [os.fsencode(path) for path in paths]
     assert len(list((tmp_path / "out").iterdir())) == len(paths)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pictures"]
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stand in for all models, and leave no analysis to other tests."""
+    monkeypatch.setattr(ui, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(ui, "fetch_model", lambda *_: None)
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+    yield
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+
+
+@pytest.mark.usefixtures("blind")
+def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
+    page = page.switch_page("pages/1_Photos.py").run()
+    # Streamlit itself refuses, on the server, names with other endings and those with a zero in them.
+    names = [name for name in UPLOADED if name.endswith(".png") and "\0" not in name][: ui.MAX_PICTURES]
+    files = [(name, PIXEL if number % 2 else b"no picture") for number, name in enumerate(names)]
+    page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
+    assert [exception.value for exception in page.exception] == []
+    labels = [fold.label for fold in page.expander]
+    assert [label.rpartition(" · ")[0] for label in labels] == [ui.escape(name) for name in names]
+    raw = [*page.get("html"), *(text for text in page.markdown if text.allow_html)]
+    bodies = " ".join(str(element.proto) for element in raw)
+    assert not any(name in bodies for name in names)
+    assert "alert" not in bodies
+    assert len(page.error) == (len(names) + 1) // 2
 
 
 @pytest.mark.parametrize("name", UPLOADED)
