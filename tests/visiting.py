@@ -157,12 +157,18 @@ class Visitor:
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
         """Ask the server, with the cookie against forgery; return the status and the text of the answer."""
+        status, data = self._answer(method, path, body, headers or {})
+        return status, data.decode(errors="replace")
+
+    def _answer(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         own = {"Cookie": self.cookie, "X-Xsrftoken": self.cookie.partition("=")[2]}
         connection = HTTPConnection(self.host, timeout=PATIENCE_S)
         try:
-            connection.request(method, path, body, own | (headers or {}))
+            connection.request(method, path, body, own | headers)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
+            return answer.status, answer.read()
         finally:
             connection.close()
 
@@ -176,14 +182,17 @@ class Visitor:
 
     def fetch_pictures(self) -> int:
         """Fetch every picture that is shown, as a browser does; return their bytes."""
-        total = 0
-        for element in self.elements:
-            if element.WhichOneof("type") == "imgs":
-                for image in element.imgs.imgs:
-                    status, text = self.request("GET", image.url)
-                    assert status == 200, f"{image.url}: {status}"
-                    total += len(text)
-        return total
+        return sum(map(len, self.pictures()))
+
+    def pictures(self) -> list[bytes]:
+        """Return the files of all pictures that are shown, in the order of the page."""
+        shown = [element.imgs.imgs for element in self.elements if element.WhichOneof("type") == "imgs"]
+        return [self._file(image.url) for images in shown for image in images]
+
+    def _file(self, url: str) -> bytes:
+        status, data = self._answer("GET", url, None, {})
+        assert status == 200, f"{url}: {status}"
+        return data
 
     def texts(self) -> list[str]:
         """Return all texts that are shown."""
