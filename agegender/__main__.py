@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with 2 for wrong usage. stdout gets nothing but results, in UTF-8.
     """
     options = parser().parse_args(arguments)
+    if (
+        not sys.warnoptions
+    ):  # Pillow warns of odd metadata, which is nothing to the person that has such a file
+        warnings.filterwarnings("ignore", module=r"PIL\.")
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:

@@ -122,6 +122,17 @@ def test_names_print_as_text_and_lead_nowhere(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pictures"]
 
 
+def test_a_picture_with_odd_metadata_is_read_without_a_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr("sys.warnoptions", [])
+    out_of_file = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x05\0\xff\0\0\0\x10\0\0\0"
+    (tmp_path / "odd.jpg").write_bytes(hostile.saved(hostile.noise(40, 56), "JPEG", exif=out_of_file))
+    assert main(["analyze", "--json", str(tmp_path / "odd.jpg")]) == 0
+    assert capfd.readouterr().err == ""
+
+
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Stand in for all models, and leave no analysis to other tests."""
