@@ -18,8 +18,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-import pooch
-
 from agegender.errors import ModelError
 
 if TYPE_CHECKING:
@@ -99,6 +97,8 @@ def sweep(folder: Path) -> None:
 
 
 def _try_sources(wanted: Download, progress: Progress | None) -> None:
+    import pooch  # here, as it takes a while and is seldom needed
+
     pooch.get_logger().setLevel(logging.WARNING)  # errors are told by ours, and bars show the rest
     silence_s = SILENCE_S / max(1, sum(map(is_url, wanted.sources)))
     reasons = []
@@ -167,6 +167,8 @@ def _in_background(task: Callable[[], None]) -> Future[None]:
 
 
 def _send(source: str, sink: BinaryIO, *, timeout_s: float) -> None:
+    import pooch
+
     try:
         if not is_url(source):
             with Path(source).open("rb") as stream:

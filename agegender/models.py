@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tomllib
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import onnxruntime as ort
-import pooch
+import platformdirs
 
 from agegender.downloads import Download, Progress, download, is_url, sweep
 from agegender.errors import ModelError
@@ -136,7 +137,9 @@ def _path(spec: ModelSpec, file: ModelFile) -> Path:
     if not file.urls:
         return spec.folder / file.name
     cache = os.environ.get("AGEGENDER_CACHE", "")
-    return (Path(cache).expanduser() if cache else pooch.os_cache("agegender")).absolute() / file.name
+    return (
+        Path(cache).expanduser() if cache else platformdirs.user_cache_path("agegender")
+    ).absolute() / file.name
 
 
 def _is_good(path: Path, file: ModelFile) -> bool:
@@ -150,7 +153,8 @@ def _is_good(path: Path, file: ModelFile) -> bool:
 @lru_cache(maxsize=64)
 def _sha256(path: Path, _mtime_ns: int, _inode: int) -> str:
     """Return the sum of a file, read once for each state of it."""
-    return str(pooch.file_hash(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _spec(name: str, table: Any, folder: Path) -> ModelSpec:
