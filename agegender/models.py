@@ -136,10 +136,8 @@ def _sources(file: ModelFile) -> tuple[str, ...]:
 def _path(spec: ModelSpec, file: ModelFile) -> Path:
     if not file.urls:
         return spec.folder / file.name
-    cache = os.environ.get("AGEGENDER_CACHE", "")
-    return (
-        Path(cache).expanduser() if cache else platformdirs.user_cache_path("agegender")
-    ).absolute() / file.name
+    cache = os.environ.get("AGEGENDER_CACHE", "") or platformdirs.user_cache_dir("agegender")
+    return Path(cache).expanduser().absolute() / file.name
 
 
 def _is_good(path: Path, file: ModelFile) -> bool:

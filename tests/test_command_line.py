@@ -84,7 +84,8 @@ def test_good_and_broken_pictures(tmp_path: Path) -> None:
 
 
 def test_start_takes_only_what_it_needs() -> None:
-    code = "import sys, agegender.__main__; print({'pandas', 'altair', 'streamlit', 'av', 'requests'} & {*sys.modules})"
+    heavy = {"pandas", "altair", "streamlit", "av", "requests"}
+    code = f"import sys, agegender.__main__; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout == b"set()\n"
 
