@@ -7,8 +7,14 @@ from io import BytesIO
 
 import PIL.Image
 import pytest
+from browsing import ROOT
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.testing.v1 import AppTest
 
-from agegender.turns import Turns, pixels_of
+from agegender import turns
+from agegender.turns import Tell, Turns, pixels_of
+
+SAMPLE = ROOT / "samples" / "grace_hopper.jpg"
 
 PATIENCE_S = 20
 
@@ -104,10 +110,10 @@ def test_who_leaves_while_waiting_holds_nobody_up() -> None:
 
 
 def test_a_turn_that_ends_in_an_error_is_given_back() -> None:
-    turns = Turns(1, 100)
-    with pytest.raises(ValueError, match="damaged"), turns.turn(1):
+    one_at_a_time = Turns(1, 100)
+    with pytest.raises(ValueError, match="damaged"), one_at_a_time.turn(1):
         raise ValueError("damaged")
-    with queue(turns, 1) as people:
+    with queue(one_at_a_time, 1) as people:
         assert people[0].has_turn.is_set()
 
 
@@ -122,3 +128,36 @@ def test_pixels_are_known_from_the_head_of_a_file(kind: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_has_no_pixels(data: bytes) -> None:
     assert pixels_of(data) == 0
+
+
+def test_the_page_tells_who_waits_how_many_are_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy(Turns):
+        @contextmanager
+        def turn(self, pixels: int, tell: Tell | None = None) -> Iterator[None]:
+            with PIL.Image.open(SAMPLE) as picture:
+                assert pixels == picture.width * picture.height
+            assert tell is not None
+            for before in (2, 1, 0):
+                tell(before)
+            yield
+
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    page = page.switch_page("pages/1_Photos.py").run()
+    said: list[str] = []
+    progress = DeltaGenerator.progress
+
+    def listen(place: DeltaGenerator, value: float, text: str) -> DeltaGenerator:
+        said.append(text)
+        return progress(place, value, text)
+
+    monkeypatch.setattr(turns, "PICTURES", Busy(1, 1))
+    monkeypatch.setattr(DeltaGenerator, "progress", listen)
+    page.file_uploader[0].set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")]).run()
+    assert not page.exception
+    picture = "picture 1 of 1: a\\.jpg"
+    assert said == [
+        f"Analysing {picture}",
+        f"2 people are before you. Then comes {picture}",
+        f"1 person is before you. Then comes {picture}",
+        f"Analysing {picture}",
+    ]
