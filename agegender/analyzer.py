@@ -9,19 +9,16 @@ from pathlib import Path
 import cv2
 
 from agegender import models
-from agegender.detectors import SSD, Haar, YuNet
+from agegender.detectors import SSD, YuNet
 from agegender.downloads import Progress
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.looks import DOUBT, TwoLooks
+from agegender.quality import warnings_of
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
-DETECTORS = ("auto", "yunet", "ssd", "haar")
+DETECTORS = ("auto", "yunet", "bundled", "ssd")
 ESTIMATORS = ("apparent", "levi-hassner")
-
-SMALL_PX = 40.0
-"""Faces less high than this are read with the warning 'small': at 40 pixels the error of age is half a year
-larger on average, and below more (models/README.md)."""
 
 
 class Analyzer:
@@ -45,7 +42,7 @@ class Analyzer:
         faces = sorted(found, key=lambda face: (face.box.left, face.box.top))
         estimates = self.estimator.estimate(image, faces)
         readings = tuple(
-            Reading(face, age, gender, ("small",) if face.box.height < SMALL_PX else ())
+            Reading(face, age, gender, warnings_of(image, face))
             for face, (age, gender) in zip(faces, estimates, strict=True)
         )
         height_px, width_px = image.shape[:2]
@@ -57,9 +54,12 @@ def build_analyzer(
 ) -> Analyzer:
     """Return an analyzer of models by name, fetched where they are not here yet.
 
-    `auto` takes YuNet, or Haar where YuNet cannot be had. Raises `ModelError` for an unknown name and for
-    a model that cannot be had.
+    `auto` takes YuNet, or the bundled detector where YuNet cannot be had. Raises `ModelError` for an
+    unknown name and for a model that cannot be had.
     """
+    for role, name, known in (("detector", detector, DETECTORS), ("estimator", estimator, ESTIMATORS)):
+        if name not in known:
+            raise ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")
     cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
     found, notes = _build_detector(detector, progress)
     return Analyzer(found, _build_estimator(estimator, progress), notes)
@@ -70,29 +70,21 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
         try:
             return _build_detector("yunet", progress)
         except ModelError as error:
-            note = f"Faces are found with OpenCV's Haar cascade, which misses more of them: {error}"
-            return Haar(), (note,)
+            note = f"Faces are found with the bundled detector, which misses a few more of them: {error}"
+            return _build_detector("bundled", progress)[0], (note,)
     if name == "yunet":
         return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"], score=DOUBT)), ()
-    if name == "ssd":
-        files = _fetch(name, progress)
-        return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
-    if name == "haar":
-        return Haar(), ()
-    raise _unknown("detector", name, DETECTORS)
+    if name == "bundled":
+        return YuNet(_fetch(name, progress)["faces.onnx"]), ()
+    files = _fetch("ssd", progress)
+    return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
 
 
 def _build_estimator(name: str, progress: Progress | None) -> Estimator:
     if name == "apparent":
         return Apparent(_fetch(name, progress)["apparent.onnx"])
-    if name == "levi-hassner":
-        return LeviHassner(_fetch(name, progress))
-    raise _unknown("estimator", name, ESTIMATORS)
+    return LeviHassner(_fetch("levi-hassner", progress))
 
 
 def _fetch(name: str, progress: Progress | None) -> Mapping[str, Path]:
     return models.fetch(models.load_manifest()[name], progress)
-
-
-def _unknown(role: str, name: str, known: tuple[str, ...]) -> ModelError:
-    return ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")

@@ -19,14 +19,15 @@ LABELS: dict[str, Part] = {
 HIDE_HELP = "Faces become a few plain blocks, in downloads too. A face that is not found is not hidden."
 
 
-def remembered(key: str, default: object, widget: str = "") -> dict[str, Any]:
-    """Return the arguments of a widget that keeps its value from page to page.
+LEAST_SCORE = 0.7
+"""The confidence that every detector asks of a face."""
 
-    `widget` is its own key where there are several for one value, as with other limits.
-    """
+
+def remembered(key: str, default: object) -> dict[str, Any]:
+    """Return the arguments of a widget that keeps its value from page to page."""
     # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
     # the first run of another page still gets the default.)
-    widget = widget or f"choose-{key}"
+    widget = f"choose-{key}"
     st.session_state[widget] = st.session_state.setdefault(key, default)
     return {"key": widget, "on_change": _remember, "args": (key, widget)}
 
@@ -35,9 +36,16 @@ def _remember(key: str, widget: str) -> None:
     st.session_state[key] = st.session_state[widget]
 
 
-def look(detector: str) -> Look:
-    """Draw the settings of what is shown of faces found by this detector, and return them."""
-    score = _least_score(0.5 if detector == "haar" else 0.7)
+def look() -> Look:
+    """Draw the settings of what is shown of faces, and return them."""
+    score = st.slider(
+        "Least confidence in a face",
+        LEAST_SCORE,
+        0.95,
+        step=0.05,
+        format="percent",
+        **remembered("score", LEAST_SCORE),
+    )
     smallest_px = st.slider(
         "Smallest face",
         0,
@@ -49,15 +57,6 @@ def look(detector: str) -> Look:
     )
     names = st.pills("Labels tell", LABELS, selection_mode="multi", **remembered("labels", list(LABELS)[:3]))
     blur = st.toggle("Hide faces", help=HIDE_HELP, **remembered("blur", False))
-    return Look(score, smallest_px, tuple(LABELS[name] for name in names), blur)
-
-
-def _least_score(least: float) -> float:
-    """Return the least confidence that is chosen; 0 where that is what the detector asks for itself."""
-    key = f"choose-score-{least}"
-    arguments = remembered("score", 0.0, key)
-    st.session_state[key] = max(least, st.session_state[key])  # chosen for another detector
-    chosen = float(
-        st.slider("Least confidence in a face", least, 0.95, step=0.05, format="percent", **arguments)
-    )
-    return chosen if chosen > least else 0.0
+    # At its least it leaves nothing out, however a score is rounded.
+    least_score = score if score > LEAST_SCORE else 0.0
+    return Look(least_score, smallest_px, tuple(LABELS[name] for name in names), blur)

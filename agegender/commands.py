@@ -78,7 +78,7 @@ def list_models(_: argparse.Namespace) -> int:
     line = "{:<13}  {:<9}  {:<7}  {:>8}  {:<36}  {}"
     say(line.format("name", "role", "status", "size", "title", "licence"))
     for spec in models.load_manifest().values():
-        size = f"{spec.bytes / 1e6:.1f} MB" if spec.files else "–"
+        size = f"{spec.bytes / 1e6:.1f} MB"
         say(line.format(spec.name, spec.role, models.status(spec), size, spec.title, spec.licence))
     return DONE
 
@@ -93,7 +93,7 @@ def fetch_models(options: argparse.Namespace) -> int:
         try:
             with download_bars() as progress:
                 paths = models.fetch(manifest[name], progress, retry=True)
-            for place in paths.values() or ("nothing to fetch, as a library brings it",):
+            for place in paths.values():
                 say(f"{name}: {place}")
         except ModelError as error:
             complain(f"{name}: {error}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -97,57 +95,6 @@ class SSD:
         rows[:, 1:] *= (width, height, width, height)
         rows[:, 2] += self.BOX_ABOVE * (rows[:, 4] - rows[:, 2])
         return tuple(Face(Box(*row[1:]), row[0]) for row in sorted(rows.tolist(), reverse=True))
-
-
-class Haar:
-    """The cascade of Lienhart (2002) that lies inside OpenCV's wheel: boxes without landmarks.
-
-    For machines on which nothing else can be had: frontal faces only. `score` is the least confidence
-    of a face, `long_side_px` the size to which larger pictures are scaled down.
-    """
-
-    NEIGHBORS = 3  # how often it must find a face, at places and sizes close together
-    # The sum over the last stage tells faces from mistakes: with 55.3 as the middle of a logistic curve,
-    # 13 mistakes on eleven photographs became 6, and of 68 faces none was lost.
-    STAGE_MIDDLE, STAGE_STEEPNESS = 55.3, 6.0
-    # YuNet's box in the units of Haar's square: width, height, and how much lower its middle lies.
-    # Medians over 600 of FairFace's training pictures, with 120 pixels of border repeated around them, in
-    # six sizes (faces 52 to 359 pixels high): the smaller a face, the larger is its square.
-    BOX_WIDTH, BOX_HEIGHT, BOX_LOWER = 0.825, 1.08, 0.01
-
-    def __init__(self, *, score: float = 0.5, long_side_px: int = 1024) -> None:
-        self.name = "haar"
-        self.score = score
-        self.long_side_px = long_side_px
-        path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"
-        self._cascade = cv2.CascadeClassifier(str(path))
-        if self._cascade.empty():
-            raise ModelError("This build of OpenCV comes without its face cascades.")
-        self._lock = threading.Lock()  # a cascade keeps the picture that it looks through
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
-        height, width = image.shape[:2]
-        scale = min(1.0, self.long_side_px / max(width, height))
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        if scale < 1.0:
-            small_wh = (max(1, round(width * scale)), max(1, round(height * scale)))
-            grey = cv2.resize(grey, small_wh, interpolation=cv2.INTER_AREA)
-        with self._lock:
-            squares, _, sums = self._cascade.detectMultiScale3(
-                grey, minNeighbors=self.NEIGHBORS, outputRejectLevels=True
-            )
-        faces = (self._face(square, float(stage), scale) for square, stage in zip(squares, sums, strict=True))
-        kept = [face for face in faces if face.score >= self.score]
-        return tuple(sorted(kept, key=lambda face: (-face.score, face.box.left, face.box.top)))
-
-    def _face(self, square: Sequence[int], stage: float, scale: float) -> Face:
-        """Return the face in a square of left, top, width and height in a picture scaled by `scale`."""
-        left, top, side, _ = (float(length) / scale for length in square)
-        x, y = left + side / 2, top + side / 2 + self.BOX_LOWER * side
-        halves = self.BOX_WIDTH * side / 2, self.BOX_HEIGHT * side / 2
-        score = 1 / (1 + math.exp(-self.STAGE_STEEPNESS * (stage - self.STAGE_MIDDLE)))
-        return Face(Box(x - halves[0], y - halves[1], x + halves[0], y + halves[1]), score)
 
 
 def letterbox(image: Image, scale: float) -> NDArray[np.float32]:

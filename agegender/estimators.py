@@ -24,7 +24,7 @@ class Apparent:
     """The bundled net: aligned faces to a distribution over years of age, and a gender.
 
     Its ONNX file takes `faces`, RGB uint8 (n, size, size, 3), and gives `years_pmf`, float32 (n, years),
-    and `p_female`, float32 (n,); scaling, mirror image and calibration are inside.
+    and `p_female`, float32 (n,); scaling and calibration are inside.
     """
 
     def __init__(self, path: Path) -> None:

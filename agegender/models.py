@@ -38,7 +38,7 @@ class ModelSpec:
     """What the manifest says of a model; all but `name`, `role` and `folder` is there to be shown.
 
     `classes` has, for each output that is one of classes, their labels in the output's order. `folder` is
-    the manifest's, in which bundled files lie. `files` is empty when a library brings them.
+    the manifest's, in which bundled files lie.
     """
 
     name: str
@@ -162,7 +162,7 @@ def _spec(name: str, table: Any, folder: Path) -> ModelSpec:
         _demand(isinstance(table[key], str) and table[key] != "", f"no {key} for {name}")
     _demand(table["role"] in ("detector", "estimator"), f"an unknown role, {table['role']!r}, for {name}")
     classes, files = table["classes"], table["files"]
-    _demand(isinstance(files, list), f"no list of files for {name}")
+    _demand(isinstance(files, list) and files != [], f"no list of files for {name}")
     _demand(isinstance(classes, list) and all(map(_are_texts, classes)), f"odd classes for {name}")
     return ModelSpec(
         name=name,

@@ -136,7 +136,7 @@ def sidebar() -> Settings:
         st.space("small")
         detector = _choose("Finding faces", "detector", DETECTORS, specs)
         estimator = _choose("Estimating age and gender", "estimator", ESTIMATORS, specs)
-        return Settings(detector, estimator, choices.look(detector))
+        return Settings(detector, estimator, choices.look())
 
 
 def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, ModelSpec]) -> str:
@@ -146,15 +146,16 @@ def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, Model
         format_func=lambda name: AUTO if name == "auto" else specs[name].title,
         **choices.remembered(key, names[0]),
     )
-    st.caption("YuNet, or a Haar cascade where YuNet cannot be had" if name == "auto" else facts(specs[name]))
+    st.caption(
+        "YuNet, or the bundled detector where YuNet cannot be had" if name == "auto" else facts(specs[name])
+    )
     return str(name)
 
 
 def facts(spec: ModelSpec) -> str:
     """Return a model's size, where it is and its licence, as Markdown."""
     where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
-    size = f"{spec.bytes / 1e6:.1f} MB" if spec.bytes else "part of OpenCV"
-    return f"{size} · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
+    return f"{spec.bytes / 1e6:.1f} MB · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
 
 
 def escape(text: str) -> str:

@@ -2,10 +2,11 @@
 
     python -m benchmarks.detectors PHOTOS PORTRAITS [--json] [--limit N]
 
-PHOTOS is a folder or a tar archive of photographs, looked through at long sides of 1,024 and 640 pixels; PORTRAITS one of
-pictures cut close around a face, such as FairFace's, which get a border of 56 repeated pixels. Nobody drew the true
-boxes, so what YuNet-n finds with a score of 0.7 counts as true. On photographs that is true of faces from
-32 pixels on: nobody has to find smaller ones, and whoever finds what YuNet-n does not, invents. Haar, OpenCV's cascade of 2002, is here for comparison alone.
+PHOTOS is a folder or a tar archive of photographs, looked through at long sides of 1,024 and 640 pixels;
+PORTRAITS one of pictures cut close around a face, such as FairFace's, which get a border of 56 repeated
+pixels. Nobody drew the true boxes, so what YuNet-n finds with a score of 0.7 counts as true. On photographs
+faces lower than 32 pixels need not be found; whoever finds what YuNet-n does not, invents. Haar, OpenCV's
+cascade of 2002, is here for comparison alone.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Haar:
         self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
 
     def detect(self, image: Image) -> tuple[Face, ...]:
+        """Return the faces of an RGB image, in no order."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         squares, _, sums = self._cascade.detectMultiScale3(grey, minNeighbors=3, outputRejectLevels=True)
         faces = []
@@ -66,8 +68,9 @@ class Haar:
 class Row:
     """What a detector found in a set of pictures, beside YuNet-n.
 
-    `landmark_error` is the median over faces of the mean distance of the five points from YuNet-n's, in parts of the distance
-    between the eyes; None without landmarks. `milliseconds` is the median time on the core for a picture.
+    `landmark_error` is the median over faces of the mean distance of the five points from YuNet-n's, in parts
+    of the distance between the eyes; None without landmarks. `milliseconds` is the median time on the core
+    for a picture.
     """
 
     pictures: str
@@ -81,7 +84,7 @@ class Row:
 
 
 def matched(faces: Sequence[Face], truth: Sequence[Face]) -> dict[int, int]:
-    """Return which of the true faces each found one is, by their places; the pairs that overlap most go first."""
+    """Return which of the true faces each found one is, by places; pairs that overlap most go first."""
     pairs = sorted(
         ((found.box.iou(true.box), i, j) for i, found in enumerate(faces) for j, true in enumerate(truth)),
         reverse=True,
@@ -142,7 +145,7 @@ def compare(
 
 
 def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
-    """Yield the pictures in a folder or a tar archive; what cannot be read is left out, and said on stderr."""
+    """Yield the pictures in a folder or a tar archive; stderr tells what cannot be read."""
     with Files(path) as files:
         names = [name for name in files.names if name.lower().endswith(ENDINGS)][:limit]
         for name in tqdm(names, desc=path.name, unit="picture", disable=None):
@@ -164,6 +167,7 @@ def bordered(image: Image) -> Image:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table, or with --json its rows."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

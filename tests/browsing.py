@@ -31,6 +31,12 @@ QUIET = (
     "--disable-sync",
 )
 
+NOWHERE = "http://127.0.0.1:9"
+CUT_OFF = dict.fromkeys(
+    ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AGEGENDER_MIRROR"), NOWHERE
+)
+"""The environment of an app that reaches nothing; with an empty cache it has what is bundled."""
+
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:

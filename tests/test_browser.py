@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 import PIL.Image
 import pytest
-from browsing import serve
+from browsing import CUT_OFF, serve
 
 from agegender.analyzer import build_analyzer
 from agegender.images import decode
@@ -306,7 +306,7 @@ def test_a_model_that_cannot_be_fetched_is_told_and_stops_nothing(
     open_photos(page, cut_off_url)
     page.set_input_files(UPLOAD, SAMPLES / "grace_hopper.jpg")
     page.get_by_text("1 face in 1 picture").wait_for()
-    assert page.get_by_text("Faces are found with OpenCV's Haar cascade").is_visible()
+    assert page.get_by_text("Faces are found with the bundled detector").is_visible()
     page.get_by_role("combobox", name=choice).click()
     page.get_by_role("option", name=model).click()
     told = page.get_by_test_id("stAlert").filter(has_text=f"{file} could not be fetched")
@@ -321,8 +321,5 @@ def cut_off_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if shutil.which("chromium") is None:
         pytest.skip("there is no chromium on this machine")
     folder = tmp_path_factory.mktemp("cut-off")
-    nowhere = "http://127.0.0.1:9"
-    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), nowhere)
-    cut_off = proxies | {"AGEGENDER_MIRROR": nowhere, "AGEGENDER_CACHE": str(folder / "cache")}
-    with serve(folder / "log.txt", **cut_off) as url:
+    with serve(folder / "log.txt", **CUT_OFF, AGEGENDER_CACHE=str(folder / "cache")) as url:
         yield url

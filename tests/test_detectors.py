@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agegender import images
 from agegender.alignment import face_matrix
-from agegender.detectors import SSD, Haar, YuNet, letterbox, non_maximum_suppression
+from agegender.detectors import SSD, YuNet, letterbox, non_maximum_suppression
 from agegender.errors import ModelError
 from agegender.types import Box, Detector, Face, Image
 
@@ -43,11 +43,11 @@ def ssd(mirror: Path) -> SSD:
 
 
 @pytest.fixture(scope="session")
-def haar() -> Haar:
-    return Haar()
+def bundled() -> YuNet:
+    return YuNet(SAMPLES.parent / "models" / "faces.onnx")
 
 
-@pytest.fixture(params=["yunet", "ssd", "haar"])
+@pytest.fixture(params=["yunet", "bundled", "ssd"])
 def detector(request: pytest.FixtureRequest) -> Detector:
     found: Detector = request.getfixturevalue(request.param)
     return found

@@ -339,7 +339,7 @@ def test_whole_way_with_what_is_bundled(tmp_path: Path) -> None:
     name = "77_1_0_20170117173333333.jpg"
     (tmp_path / name).write_bytes((SAMPLES / "grace_hopper.jpg").read_bytes())
     (tmp_path / "35_1_0_20170117173333334.png").write_bytes((SAMPLES / "astronaut.png").read_bytes())
-    analyzer = build_analyzer("haar", "apparent")
+    analyzer = build_analyzer("bundled", "apparent")
     with open_dataset("utkface", tmp_path) as dataset:
         results = {result.sample.name: result for result in evaluate(dataset, analyzer)}
     hopper = images.decode(tmp_path / name)

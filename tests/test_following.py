@@ -6,13 +6,11 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import FPS, GUEST_S, PORTRAITS, clip, face_on
 
-from agegender import models
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.following import FULL_EVERY_S, LONG_SIDE_PX, VIEW_EVERY_S, Follower, is_cut, thumbnail
 from agegender.fusion import SETTLE_S
@@ -58,12 +56,11 @@ def part(left: float, top: float, side: float, score: float = 0.9) -> Face:
 BLANK = np.zeros((480, 640, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def analyzer(mirror: Path) -> Analyzer:
-    assert mirror.is_dir()  # or the detector would have to be fetched
-    if models.status(models.load_manifest()["apparent"]) != "bundled":
-        pytest.skip("the bundled model is not there")
-    return build_analyzer("yunet")
+@pytest.fixture(scope="module", params=["yunet", "bundled"])
+def analyzer(request: pytest.FixtureRequest) -> Analyzer:
+    if request.param == "yunet":
+        request.getfixturevalue("mirror")  # or it would have to be fetched
+    return build_analyzer(request.param)
 
 
 def test_in_a_clip_with_known_truth_nobody_is_mistaken_and_labels_hold_still(analyzer: Analyzer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from browsing import chromium, serve
+from browsing import CUT_OFF, chromium, serve
 from clips import clip_of_one, write_mjpeg
 
 from agegender import images
@@ -222,3 +222,13 @@ def test_where_nothing_comes_through_the_page_says_so(context: BrowserContext, u
     page.get_by_text("No video has come through").wait_for()
     page.get_by_role("link", name="Take a snapshot instead").click()
     page.get_by_role("heading", name="Photos").wait_for()
+
+
+def test_without_a_network_the_bundled_detector_finds_people(tmp_path: Path, context: BrowserContext) -> None:
+    apart = CUT_OFF | {"AGEGENDER_ICE": "none", "AGEGENDER_CACHE": str(tmp_path / "cache")}
+    with serve(tmp_path / "log.txt", **apart) as url:
+        page = opened(context, url)
+        assert page.get_by_text("Faces are found with the bundled detector").is_visible()
+        assert page.locator(".people tbody tr").count() == 1
+        assert eventually(page, lambda: coloured(grab(page), FEMALE) > 500)
+        stop(page)

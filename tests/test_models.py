@@ -112,11 +112,8 @@ def left_in(folder: Path) -> list[str]:
 
 def test_the_list_names_every_model_that_the_program_knows() -> None:
     models = load_manifest()
-    assert list(models) == ["yunet", "ssd", "haar", "apparent", "levi-hassner"]
+    assert list(models) == ["yunet", "bundled", "ssd", "apparent", "levi-hassner"]
     assert models["levi-hassner"].classes == (RANGES, ("Male", "Female"))
-    assert models["haar"].files == ()
-    assert status(models["haar"]) == "bundled"
-    assert fetch(models["haar"]) == {}
 
 
 def test_bundled_files_are_what_the_list_says() -> None:

@@ -3,8 +3,8 @@
     python -m training.export WORK models/apparent.onnx
 
 Takes `checkpoint.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. In the file
-are also the scaling of the pixels, the average with the mirror image and the calibration; weights are
-kept as 16-bit floats and computed with in 32.
+are also the scaling of the pixels and the calibration; weights are kept as 16-bit floats and computed
+with in 32.
 """
 
 from __future__ import annotations
@@ -34,37 +34,24 @@ class Exported(nn.Module):
         self.age_temperature = age_temperature
         self.gender_temperature = gender_temperature
 
-    def raw(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the net's outputs for faces and for their mirror images."""
-        x = to_net(faces)
-        outputs = self.net(torch.cat([x, x.flip(3)]))
-        seen, mirrored = outputs.reshape(2, -1, outputs.shape[1])
-        return seen, mirrored
-
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        seen, mirrored = self.raw(faces)
-        pmf = years_pmf(seen, self.age_temperature) + years_pmf(mirrored, self.age_temperature)
-        p_female = torch.sigmoid((seen[:, -1] + mirrored[:, -1]) / (2 * self.gender_temperature))
-        return pmf / 2, p_female
+        outputs = self.net(to_net(faces))
+        p_female = torch.sigmoid(outputs[:, -1] / self.gender_temperature)
+        return years_pmf(outputs, self.age_temperature), p_female
 
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
     """Set the temperatures that make the held-out faces most likely, ages spread evenly over their groups."""
     indices = np.arange(len(faces) - HELD_OUT, len(faces))
-    seen, mirrored = [], []
-    for chunk in np.array_split(indices, 20):
-        a, b = exported.raw(torch.from_numpy(np.stack([faces.plain_crop(i) for i in chunk])))
-        seen.append(a)
-        mirrored.append(b)
-    a, b = torch.cat(seen), torch.cat(mirrored)
+    outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 20)])
 
     def age_nll(temperature: float) -> float:
-        pmf = (years_pmf(a, temperature) + years_pmf(b, temperature)) / 2
+        pmf = years_pmf(outputs, temperature)
         return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
 
     def gender_nll(temperature: float) -> float:
-        logits = (a[:, -1] + b[:, -1]) / (2 * temperature)
+        logits = outputs[:, -1] / temperature
         return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
 
     exported.age_temperature = best_temperature("age", age_nll)

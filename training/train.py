@@ -7,8 +7,8 @@ WORK is what `training.prepare` filled. After each pass `checkpoint.pt` is writt
 command goes on, also with another number of passes. The learning rate rises over the first pass, stays,
 and falls to nothing over the last `--decay` of all passes; the weights that count are their running
 average. `--weights` takes the weights of an exported file to begin with, `--early` is the number of passes on
-smaller crops. A process a core, each with its part of every batch, is faster than threads are, above all where
-something else wants a core for a while.
+smaller crops. A process a core, each with its part of every batch, is faster than threads are, above all
+where something else wants a core for a while.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from training.net import FaceNet
 
 @torch.no_grad()
 def load_exported(net: FaceNet, path: Path, crops: Tensor) -> None:
-    """Give the net the weights of a file by `training.export`; `crops` (n, 3, side, side) are RGB in 0–255."""
+    """Give the net the weights of a file by `training.export`; `crops` are (n, 3, side, side), RGB, 0–255."""
     graph = onnx.load(path).graph
     arrays = {tensor.name: numpy_helper.to_array(tensor).astype(np.float32) for tensor in graph.initializer}
     for node in graph.node:

@@ -1,6 +1,7 @@
 """The net: depthwise-separable convolutions, three grids, an answer for each of their cells.
 
-Of YuNet's kind (Wu, Peng and Yu, 2023): the same outputs under the same names, so that one decoder reads both.
+Of YuNet's kind (Wu, Peng and Yu, 2023): the same outputs under the same names, so that one decoder reads
+both.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from torch import Tensor, nn
 STRIDES = (8, 16, 32)
 KINDS = ("cls", "obj", "bbox", "kps")
 CHANNELS = (1, 1, 4, 10)
-"""How many numbers a cell gives for each kind: how well the box fits, whether there is a face, its box, its landmarks."""
+"""How many numbers a cell gives: how well its box fits, whether there is a face, the box, landmarks."""
 PRIOR = 0.01
-"""The part of all cells that a new net takes for faces, so that the many empty ones do not rule the first steps."""
+"""The part of all cells that a new net takes for faces, or the many empty ones would rule the first steps."""
 
 
 class Unit(nn.Module):
-    """A 3×3 convolution in each channel, a 1×1 convolution over all; beside a shortcut where the shape stays."""
+    """A 3×3 convolution in each channel, a 1×1 over all; beside a shortcut where the shape stays."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -36,6 +37,14 @@ class Unit(nn.Module):
 def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
     """Return units of which the first halves the size."""
     return nn.Sequential(Unit(inputs, outputs, 2), *(Unit(outputs, outputs) for _ in range(depth)))
+
+
+def head(inputs: int, outputs: int) -> nn.Sequential:
+    """Return what gives each cell its numbers."""
+    last = nn.Conv2d(inputs, outputs, 1)
+    nn.init.normal_(last.weight, std=0.01)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(Unit(inputs, inputs), last)
 
 
 class DetectorNet(nn.Module):
@@ -56,12 +65,9 @@ class DetectorNet(nn.Module):
             for inputs in (width, 96, 128)
         )
         self.merges = nn.ModuleList(Unit(width, width) for _ in STRIDES)
-        self.heads = nn.ModuleList(
-            nn.ModuleList([Unit(width, width), nn.Conv2d(width, sum(CHANNELS), 1)]) for _ in STRIDES
-        )
+        self.heads = nn.ModuleList(head(width, sum(CHANNELS[:3])) for _ in STRIDES)
+        self.landmarks = nn.ModuleList(head(width, CHANNELS[3]) for _ in STRIDES)
         for _, last in self.heads:
-            nn.init.normal_(last.weight, std=0.01)
-            nn.init.zeros_(last.bias)
             nn.init.constant_(last.bias[1], float(torch.logit(torch.tensor(PRIOR))))
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -77,7 +83,6 @@ class DetectorNet(nn.Module):
             if merged is not None:
                 lateral = lateral + F.interpolate(merged, scale_factor=2.0, mode="nearest")
             merged = self.merges[index](F.relu(lateral))
-            unit, last = self.heads[index]
-            cells = last(unit(merged)).flatten(2).transpose(1, 2)
-            outputs.insert(0, list(cells.split(CHANNELS, dim=2)))
+            cells = torch.cat([self.heads[index](merged), self.landmarks[index](merged)], dim=1)
+            outputs.insert(0, list(cells.flatten(2).transpose(1, 2).split(CHANNELS, dim=2)))
         return [output for grid in outputs for output in grid]

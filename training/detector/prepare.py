@@ -1,12 +1,13 @@
-"""Gather what the detector learns from: faces with a teacher's boxes and landmarks, and pictures without faces.
+"""Gather what the detector learns from: faces with a teacher's boxes and landmarks, and faceless pictures.
 
     python -m training.detector.prepare DATA DETECTOR WORK FACELESS [FACELESS …]
 
-DATA is the folder of FairFace's training pictures as in `training.prepare`, DETECTOR is YuNet-n's ONNX file, the teacher. Each FACELESS is a
-folder of pictures that are free to use, searched through with all its folders: a picture in which the teacher
-finds anything like a face, at any of a few sizes, is left out. Into WORK go `chips.npy` (n, 160, 160, 3) RGB,
-`chips.npz` (`faces`, rows of box and landmarks in pixels of the chip, (m, 14), and `first` (n + 1,), where each
-chip's rows begin), and `faceless/`, PNG files of at most 1,024 pixels, transparent ones kept transparent.
+DATA is the folder of FairFace's training pictures as in `training.prepare`, DETECTOR is YuNet-n's ONNX file,
+the teacher. Each FACELESS is a folder of pictures that are free to use, searched through with all its
+folders: a picture in which the teacher finds anything like a face, at any of a few sizes, is left out. Into
+WORK go `chips.npy` (n, 160, 160, 3) RGB, `chips.npz` (`faces`, rows of box and landmarks in pixels of the
+chip, (m, 14), and `first` (n + 1,), where each chip's rows begin), and `faceless/`, PNG files of at most
+1,024 pixels, transparent ones kept transparent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +29,9 @@ from agegender.types import Face, Image
 SIDE_PX = 160
 BORDER_PX = 40
 SCALES = (1.0, 2.0)
-"""The sizes at which the teacher looks at a chip with a border around it; the one where it is surest counts."""
+"""At these sizes the teacher looks at a chip with a border around it; the one where it is surest counts."""
 SURE, UNSURE = 0.75, 0.3
-"""Faces from SURE on are taught; a chip with one in between is left out, as nobody knows what to teach there."""
+"""Faces from SURE on are taught; a chip with one in between is left out: who knows what to teach there?"""
 LONG_SIDE_PX = 1024
 FACELESS_SIZES_PX = (320, 640, 1024)
 
@@ -84,6 +86,26 @@ def faceless(path: Path, teacher: YuNet) -> np.ndarray | None:
     return picture
 
 
+def gather_faceless(folders: list[Path], target: Path, teacher: YuNet) -> int:
+    """Put the faceless pictures of the folders into the target, and return how many there are in it."""
+    paths = [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
+    ]
+    seen: set[str] = set()
+    for path in tqdm(paths, unit="picture"):
+        picture = faceless(path, teacher)
+        if picture is None:
+            continue
+        small = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
+        name = f"{zlib.crc32(small.tobytes()):08x}"  # one wallpaper comes in many sizes
+        cv2.imwrite(str(target / f"{name}.png"), picture)
+        seen.add(name)
+    return len(seen)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -92,25 +114,11 @@ def main() -> None:
     parser.add_argument("detector", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("faceless", type=Path, nargs="+")
-    parser.add_argument("--limit", type=int, default=20000)
+    parser.add_argument("--limit", type=int, default=14000, help="only so many of FairFace's pictures")
     options = parser.parse_args()
     (options.work / "faceless").mkdir(parents=True, exist_ok=True)
     teacher = YuNet(options.detector, score=UNSURE)
-    paths = [
-        path
-        for folder in options.faceless
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
-    ]
-    seen: set[int] = set()
-    for path in tqdm(paths, unit="picture"):
-        picture = faceless(path, teacher)
-        if picture is None:
-            continue
-        small = cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
-        if hash(small.tobytes()) not in seen:  # one wallpaper comes in many sizes
-            seen.add(hash(small.tobytes()))
-            cv2.imwrite(str(options.work / "faceless" / f"{len(seen):04}.png"), picture)
+    count = gather_faceless(options.faceless, options.work / "faceless", teacher)
     kept, rows, first = [], [], [0]
     for chip in tqdm(chips(options.data, options.limit), total=options.limit, unit="chip"):
         found = chip_rows(chip, teacher)
@@ -120,7 +128,7 @@ def main() -> None:
             first.append(len(rows))
     np.save(options.work / "chips.npy", np.stack(kept))
     np.savez(options.work / "chips.npz", faces=np.array(rows, dtype=np.float32), first=np.array(first))
-    print(f"{len(kept)} chips with {len(rows)} faces, {len(seen)} pictures without")
+    print(f"{len(kept)} chips with {len(rows)} faces, {count} pictures without")
 
 
 if __name__ == "__main__":

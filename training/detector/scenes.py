@@ -16,8 +16,8 @@ from training.augment import recolor
 SIDE_PX = 320
 CHIP_PX = 160
 SMALLEST_PX = 10.0
-"""Faces smaller than this are neither taught nor counted as mistakes; so are faces of which too little is to be seen."""
 SEEN_PART = 0.55
+"""Smaller faces, and those of which less is to be seen, are neither taught nor counted as mistakes."""
 MIRRORED = [1, 0, 2, 4, 3]
 """The order of the landmarks in a mirror image: right and left change places."""
 
@@ -44,6 +44,8 @@ class Material:
         pictures = [
             cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((work / "faceless").iterdir())
         ]
+        hard = work / "hard"
+        self.mistakes = [cv2.imread(str(path)) for path in sorted(hard.iterdir())] if hard.is_dir() else []
         self.stamps = [picture for picture in pictures if picture.shape[2] == 4]
         self.backgrounds = [picture[:, :, :3] for picture in pictures if picture.shape[2] == 3]
 
@@ -69,13 +71,22 @@ class Material:
             picture[top : top + size, left : left + size], (side_px, side_px), interpolation=cv2.INTER_AREA
         )
         part = part[:, ::-1] if rng.random() < 0.5 else part
-        part = recolor(np.ascontiguousarray(part), rng) if rng.random() < 0.5 else np.ascontiguousarray(part)
-        return part
+        part = np.ascontiguousarray(part)
+        return recolor(part, rng) if rng.random() < 0.5 else part
 
-    def put_stamp(self, scene: Image, rng: Generator) -> None:
-        """Lay a cut-out thing over the scene."""
-        stamp = self.stamps[rng.integers(len(self.stamps))]
-        scale = rng.uniform(20, 200) / max(stamp.shape[:2])
+    def clutter(self, scene: Image, rng: Generator, most: int) -> None:
+        """Lay things over the scene that are no faces, and what an earlier net took for faces."""
+        for _ in range(rng.integers(most) if self.stamps else 0):
+            stamp = self.stamps[rng.integers(len(self.stamps))]
+            self._lay(scene, stamp, rng.uniform(20, 200) / max(stamp.shape[:2]), rng)
+        for _ in range(rng.integers(most) if self.mistakes else 0):
+            mistake = self.mistakes[rng.integers(len(self.mistakes))]
+            if rng.random() < 0.5:
+                mistake = mistake[:, ::-1]
+            alpha = np.full((*mistake.shape[:2], 1), 255, np.uint8)
+            self._lay(scene, np.concatenate([mistake, alpha], axis=2), np.exp(rng.normal(0, 0.3)), rng)
+
+    def _lay(self, scene: Image, stamp: Image, scale: float, rng: Generator) -> None:
         stamp = cv2.resize(stamp, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         height, width = stamp.shape[:2]
         if min(height, width) < 4:
@@ -126,7 +137,7 @@ def placement(
 
 
 def outline(chip: Chip, rng: Generator) -> NDArray[np.float32]:
-    """Return how much of the chip is put into the scene, pixel by pixel: all, soft at the edges, or the head alone."""
+    """Return how much of each pixel is put into the scene: all, soft at the edges, or the head alone."""
     kind = rng.random()
     if kind < 0.35:
         return np.ones((CHIP_PX, CHIP_PX), np.float32)
@@ -143,7 +154,7 @@ def outline(chip: Chip, rng: Generator) -> NDArray[np.float32]:
 
 
 class Scene:
-    """A picture that grows: what was put in, which faces are to be found, and where nobody is to be judged."""
+    """A picture that grows, with the faces that are to be found and the boxes where nothing is judged."""
 
     def __init__(self, image: Image) -> None:
         self.image = image
@@ -201,7 +212,9 @@ class Scene:
 
 def reached(matrix: NDArray[np.float64]) -> tuple[int, int, int, int]:
     """Return the left, top, right and bottom pixel between which a chip comes to lie in the scene."""
-    corners = np.array([(x, y) for x in (-1, CHIP_PX) for y in (-1, CHIP_PX)]) @ matrix[:, :2].T + matrix[:, 2]
+    corners = (
+        np.array([(x, y) for x in (-1, CHIP_PX) for y in (-1, CHIP_PX)]) @ matrix[:, :2].T + matrix[:, 2]
+    )
     left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int).tolist()
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)) + 1, SIDE_PX).astype(int).tolist()
     return left, top, right, bottom
@@ -228,9 +241,7 @@ def center_of(chip: Chip) -> tuple[float, float]:
 def crowd(material: Material, rng: Generator, held_out: bool) -> Scene:
     """Return a scene with faces here and there, in a picture without any."""
     scene = Scene(material.background(rng))
-    for _ in range(rng.integers(4)):
-        if material.stamps:
-            material.put_stamp(scene.image, rng)
+    material.clutter(scene.image, rng, 4)
     count = int(rng.choice([1, 2, 3, 4, 6, 9, 14]))
     low, high = (50, 280) if count == 1 else (18, 130) if count <= 4 else (12, 60)
     for _ in range(count):
@@ -242,14 +253,16 @@ def crowd(material: Material, rng: Generator, held_out: bool) -> Scene:
             gaps = np.hypot(*(places[:, None] - others[None]).transpose(2, 0, 1)).min(axis=1)
             places = places[[gaps.argmax()]]
         matrix = placement(center_of(chip), tuple(places[0]), scale, rng)
-        scene.put(without_face(chip, material, rng) if rng.random() < 0.1 else chip, matrix, outline(chip, rng))
+        scene.put(
+            without_face(chip, material, rng) if rng.random() < 0.1 else chip, matrix, outline(chip, rng)
+        )
         if rng.random() < 0.12:
             hide_a_part(scene, material, rng)
     return scene
 
 
 def without_face(chip: Chip, material: Material, rng: Generator) -> Chip:
-    """Return the chip with something else where its faces were: hair, clothes and seams, but nothing to find."""
+    """Return the chip with something else for its faces: hair, clothes and seams, but nothing to find."""
     image = chip.image.copy()
     mask = np.zeros((CHIP_PX, CHIP_PX), np.float32)
     for left, top, right, bottom in chip.faces[:, :4].tolist():
@@ -262,7 +275,7 @@ def without_face(chip: Chip, material: Material, rng: Generator) -> Chip:
 
 
 def filling(chip: Chip, material: Material, rng: Generator) -> Image:
-    """Return what takes the place of a face: a picture, a colour, a strip of the chip's edge, or the face in a jumble."""
+    """Return what takes a face's place: a picture, a colour, a strip of the chip's edge, a jumble."""
     kind, size = rng.integers(4), (CHIP_PX, CHIP_PX)
     if kind == 0:
         return cv2.resize(material.background(rng, 64), size, interpolation=cv2.INTER_LINEAR)
@@ -329,9 +342,7 @@ def portrait(material: Material, rng: Generator, held_out: bool) -> Scene:
 def empty(material: Material, rng: Generator, held_out: bool) -> Scene:
     """Return a scene without faces: things, patterns, and what is around a face, larger."""
     scene = Scene(material.background(rng))
-    for _ in range(rng.integers(6)):
-        if material.stamps:
-            material.put_stamp(scene.image, rng)
+    material.clutter(scene.image, rng, 6)
     for _ in range(rng.integers(5)):
         chip = without_face(material.chip(rng, held_out), material, rng)
         scale = rng.uniform(0.3, 2.0)
@@ -360,7 +371,7 @@ def scene(
     material: Material, rng: Generator, held_out: bool = False
 ) -> tuple[Image, Faces, NDArray[np.float32]]:
     """Return a BGR picture (320, 320, 3), its faces (n, 14), and boxes (m, 4) where nothing is judged."""
-    make = rng.choice([crowd, mosaic, portrait, empty], p=[0.48, 0.22, 0.15, 0.15])
+    make = rng.choice([crowd, mosaic, portrait, empty], p=[0.42, 0.3, 0.14, 0.14])
     made = make(material, rng, held_out)
     faces = np.array(made.faces, np.float32).reshape(-1, 14)
     return made_worse(made.image, rng), faces, np.array(made.unjudged, np.float32).reshape(-1, 4)

@@ -2,9 +2,9 @@
 
     python -m training.detector.train WORK [--steps N]
 
-WORK is what `training.detector.prepare` filled. Every few minutes `detector.pt` is written there, from which the same
-command goes on. The learning rate rises over the first 300 steps and then falls as half a cosine; the
-weights that count are their running average.
+WORK is what `training.detector.prepare` filled. Every few minutes `detector.pt` is written there, from which
+the same command goes on. The learning rate rises over the first 300 steps and then falls as half a cosine;
+the weights that count are their running average.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ CELL_STRIDES = np.concatenate([np.full((SIDE_PX // stride) ** 2, stride, np.floa
 
 
 def targets(faces: Faces, unjudged: NDArray[np.float32]) -> tuple[NDArray[np.int64], Faces]:
-    """Return what each cell is to say: 1 a face, 0 none, −1 not judged, (cells,), and which face, (cells, 14).
+    """Return what each cell says: 1 a face, 0 none, −1 not judged, (cells,), and which face, (cells, 14).
 
     A face is for the cells near its middle, in the grids of its size; a smaller one before a larger one.
     """
     says = np.zeros(len(CELLS), np.int64)
     which = np.zeros((len(CELLS), 14), np.float32)
     for left, top, right, bottom in unjudged.tolist():
-        inside = (CELLS > (left - 4, top - 4)).all(axis=1) & (CELLS < (right + 4, bottom + 4)).all(axis=1)
+        inside = ((left - 4, top - 4) < CELLS).all(axis=1) & ((right + 4, bottom + 4) > CELLS).all(axis=1)
         says[inside] = -1
     sizes = np.sqrt((faces[:, 2] - faces[:, 0]) * (faces[:, 3] - faces[:, 1]))
     for index in np.argsort(-sizes):
@@ -67,13 +67,13 @@ def targets(faces: Faces, unjudged: NDArray[np.float32]) -> tuple[NDArray[np.int
         for stride, (low, high) in zip(STRIDES, SIZES_PX, strict=True):
             if low <= size < high:
                 radius = max(0.55 * stride, min(1.5 * stride, 0.3 * size))
-                near = (np.abs(CELLS - center) <= radius).all(axis=1) & (CELL_STRIDES == stride)
+                near = (np.abs(CELLS - center) <= radius).all(axis=1) & (stride == CELL_STRIDES)
                 says[near], which[near] = 1, faces[index]
     return says, which
 
 
 class Scenes(IterableDataset[tuple[NDArray[np.uint8], NDArray[np.int64], Faces]]):
-    """Scenes without end, each with its targets; numbered, so that a resumed training sees others."""
+    """Scenes without end, with their targets; numbered, so that a resumed training sees others."""
 
     def __init__(self, work: Path, first: int) -> None:
         self.work = work
@@ -93,7 +93,7 @@ def to_net(images: Tensor) -> Tensor:
 
 
 def joined(outputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the outputs of the three grids together: class and objectness logits, boxes and landmarks in pixels."""
+    """Return what all grids say together: logits of fit and objectness, boxes and landmarks in pixels."""
     kinds = [torch.cat(outputs[kind::4], dim=1) for kind in range(4)]
     cells, strides = torch.from_numpy(CELLS), torch.from_numpy(CELL_STRIDES)[:, None]
     centers = cells + kinds[2][:, :, :2] * strides
@@ -103,7 +103,7 @@ def joined(outputs: list[Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the IoU and the generalised IoU (Rezatofighi et al., 2019) of boxes, pair by pair, (n, 4) each."""
+    """Return the IoU and the generalised IoU (Rezatofighi et al., 2019) of (n, 4) boxes, pair by pair."""
 
     def areas(boxes: Tensor) -> Tensor:
         return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
@@ -124,17 +124,20 @@ def losses(outputs: list[Tensor], says: Tensor, which: Tensor) -> Tensor:
     iou, generalised = giou(boxes[positive], truth[:, :4])
     sides = (truth[:, 2:4] - truth[:, :2]).clamp(min=1).prod(1).sqrt()[:, None]
     apart = F.smooth_l1_loss(landmarks[positive] / sides, truth[:, 4:] / sides, beta=0.02, reduction="none")
-    return torch.stack(
-        [
-            F.binary_cross_entropy_with_logits(fit[positive], iou.detach().clamp(0, 1), reduction="sum"),
-            F.binary_cross_entropy_with_logits(objects[judged], says[judged].float(), reduction="sum"),
-            (1 - generalised).sum(),
-            apart.mean(1).sum(),
-        ]
-    ) / count
+    return (
+        torch.stack(
+            [
+                F.binary_cross_entropy_with_logits(fit[positive], iou.detach().clamp(0, 1), reduction="sum"),
+                F.binary_cross_entropy_with_logits(objects[judged], says[judged].float(), reduction="sum"),
+                (1 - generalised).sum(),
+                apart.mean(1).sum(),
+            ]
+        )
+        / count
+    )
 
 
-WEIGHTS = torch.tensor([1.0, 1.0, 3.0, 12.0])
+WEIGHTS = torch.tensor([1.0, 1.0, 4.0, 40.0])
 """How much fit, objectness, box and landmarks count."""
 
 
@@ -176,7 +179,8 @@ def held_out(net: DetectorNet, material: Material) -> str:
                 eyes = max(1.0, float(np.hypot(*(truth[0] - truth[1]))))
                 errors.append(float(np.hypot(*(points - truth).T).mean()) / eyes)
     parts = [
-        f"{threshold}: recall {hits[threshold] / total:.3f} invented {invented[threshold] / HELD_OUT_SCENES:.3f}"
+        f"{threshold}: recall {hits[threshold] / total:.3f} "
+        f"invented {invented[threshold] / HELD_OUT_SCENES:.3f}"
         for threshold in thresholds
     ]
     return f"{' | '.join(parts)} | landmarks {np.median(errors) if errors else math.nan:.4f}"
@@ -242,8 +246,8 @@ def main() -> None:
             torch.save({**state, "optimizer": optimizer.state_dict()}, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)
             print(
-                f"step {step + 1}/{options.steps} {time.time() - start:.0f} s losses {np.mean(sums, axis=0).round(3)} | "
-                f"{held_out(average, material)}",
+                f"step {step + 1}/{options.steps} {time.time() - start:.0f} s "
+                f"losses {np.mean(sums, axis=0).round(3)} | {held_out(average, material)}",
                 flush=True,
             )
             start, sums = time.time(), []
