@@ -17,28 +17,57 @@ from agegender.types import Box, Face, Image
 STRIDES = (8, 16, 32)
 """The pixels between the cells of YuNet's three grids."""
 
+CLOSE_UP_PX = 320
+"""The side of the scenes that the bundled detector learned from, where no face was higher than 280 pixels."""
+
 
 class YuNet:
     """YuNet (Wu et al., 2023) and nets with the same outputs: boxes with five landmarks, any size.
 
     `score` is the least confidence of a face, `overlap` the IoU from which the less confident one of
-    two faces is dropped, `long_side_px` the size to which larger pictures are scaled down.
+    two faces is dropped, `long_side_px` the size to which larger pictures are scaled down. `close_up_px` is
+    a second, smaller size, at which only faces of at least `CLOSE_UP_FACE_PX` count: for nets that learned
+    from small scenes and do not know faces that fill a large one.
     """
 
+    CLOSE_UP_FACE_PX = 80.0
+
     def __init__(
-        self, path: Path, *, score: float = 0.7, overlap: float = 0.3, long_side_px: int = 1280
+        self,
+        path: Path,
+        *,
+        score: float = 0.7,
+        overlap: float = 0.3,
+        long_side_px: int = 1280,
+        close_up_px: int | None = None,
     ) -> None:
         self.name = path.stem
         self.score = score
         self.overlap = overlap
         self.long_side_px = long_side_px
+        self.close_up_px = close_up_px
         self._session = onnx_session(path)
         self._outputs = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
+        candidates = self._look(image, self.long_side_px)
+        if self.close_up_px and self.close_up_px < max(image.shape[:2]):
+            closer = self._look(image, self.close_up_px)
+            least_px = self.CLOSE_UP_FACE_PX * max(image.shape[:2]) / self.close_up_px
+            large = closer[:, 4] - closer[:, 2] >= least_px
+            candidates = np.concatenate([candidates, closer[large]])
+        candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
+        kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
+        return tuple(
+            Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
+            for row in kept.tolist()
+        )
+
+    def _look(self, image: Image, long_side_px: int) -> NDArray[np.float64]:
+        """Return what the net finds in the picture, scaled down to this, as `decode_grid` has it."""
         height, width = image.shape[:2]
-        scale = min(1.0, self.long_side_px / max(width, height))
+        scale = min(1.0, long_side_px / max(width, height))
         net_input = letterbox(image, scale)
         outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: net_input})
         columns = [net_input.shape[3] // stride for stride in STRIDES]
@@ -47,15 +76,10 @@ class YuNet:
             for i, stride in enumerate(STRIDES)
         ]
         candidates = np.concatenate(rows)
-        candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
-        kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
         # The two axes are scaled a hair apart, as whole pixels made the small picture.
         ratio_xy = np.array([width / max(1, round(width * scale)), height / max(1, round(height * scale))])
-        kept[:, 1:] *= np.tile(ratio_xy, 7)
-        return tuple(
-            Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
-            for row in kept.tolist()
-        )
+        candidates[:, 1:] *= np.tile(ratio_xy, 7)
+        return candidates
 
 
 class SSD:

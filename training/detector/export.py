@@ -25,7 +25,7 @@ from training.detector.train import found, to_net
 
 SCORE = 0.7
 SCENES = 300
-INVENTED = 0.05
+INVENTED = 0.01
 """So many faces may be invented in a faceless scene, each of which is made of what looks like one."""
 
 
