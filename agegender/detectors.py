@@ -17,8 +17,8 @@ from agegender.types import Box, Face, Image
 STRIDES = (8, 16, 32)
 """The pixels between the cells of YuNet's three grids."""
 
-CLOSE_UP_PX = 320
-"""The side of the scenes that the bundled detector learned from, where no face was higher than 280 pixels."""
+CLOSE_UP_PX = 256
+"""At this size no face is higher than the bundled detector knows: up to 280 pixels."""
 
 
 class YuNet:
@@ -30,7 +30,7 @@ class YuNet:
     from small scenes and do not know faces that fill a large one.
     """
 
-    CLOSE_UP_FACE_PX = 80.0
+    CLOSE_UP_FACE_PX = 64.0
 
     def __init__(
         self,

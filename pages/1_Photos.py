@@ -151,5 +151,5 @@ if pictures:
         show_summary(pictures)
 st.caption(
     "In bold the most probable of eight ranges; below it the expected age, and an interval. Measured on "
-    "people it never saw, it holds the true age in 8 of 10 cases, but in 5 of 10 from 70 years on."
+    "people it never saw, it holds the true age in 8 of 10 cases, but in 6 of 10 from 70 years on."
 )
