@@ -237,7 +237,8 @@ def test_a_file_that_may_not_grow_is_a_fault_of_the_disk_and_not_of_the_server(
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no permissions of this kind")
 def test_a_cache_that_may_only_be_read_is_used_and_what_is_missing_reported(server: Server) -> None:
     # Permissions do not hold for root. What is imported is so before, as it may lie in root's own folders.
-    as_nobody = "import os, pooch, requests, agegender.downloads, agegender.models; os.geteuid() or os.setuid(65534)"
+    imported = "os, pooch, requests, agegender.downloads, agegender.models"
+    as_nobody = f"import {imported}; os.geteuid() or os.setuid(65534)"
     with TemporaryDirectory() as place:  # where that user may look, unlike in pytest's folders
         Path(place).chmod(0o755)
         folder = Path(place, "cache")
