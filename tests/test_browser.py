@@ -81,6 +81,7 @@ def test_a_photograph_shows_each_of_its_faces_and_can_be_saved(page: Page, app_u
     page.get_by_text("in 1 picture").wait_for()
     page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").last.wait_for()
     assert faces == {"grace_hopper": 1, "group-1": 15}[photo.stem]
+    cards(page).nth(faces - 1).wait_for()
     assert cards(page).count() == faces
     assert all(is_loaded(card) for card in cards(page).all())
     with page.expect_download() as download:
@@ -190,7 +191,8 @@ def test_pointing_at_a_face_marks_its_card_and_the_other_way_round(
     page.set_input_files(UPLOAD, [SAMPLES / "grace_hopper.jpg", photos / "group-5.jpg"])
     page.get_by_text("in 2 pictures").wait_for()
     boxes = page.get_by_role("img", name="in the picture")
-    assert boxes.count() == cards(page).count() > 3
+    cards(page).nth(7).wait_for()  # Grace Hopper and a group of seven, drawn one after the other
+    assert boxes.count() == cards(page).count() == 8
     assert standing_out(page) == {"boxes": [], "cards": []}
     for face in range(boxes.count()):
         boxes.nth(face).focus()
