@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from agegender import cards, charts, images, models, ui
-from agegender.downloads import is_url
 from agegender.drawing import label_parts
 from agegender.steps import CROP_PX, Steps, picture_steps
+from agegender.transfer import is_url
 from agegender.types import RANGES
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"

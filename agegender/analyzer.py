@@ -10,11 +10,11 @@ import cv2
 
 from agegender import models
 from agegender.detectors import CLOSE_UP_PX, SSD, YuNet
-from agegender.downloads import Progress
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.looks import DOUBT, TwoLooks
 from agegender.quality import warnings_of
+from agegender.transfer import Progress
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "bundled", "ssd")

@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from agegender import models
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.downloads import Progress
 from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.images import decode, encode_jpeg
 from agegender.pictures import analyzed
+from agegender.transfer import Progress
 from agegender.types import Image
 
 T = TypeVar("T")

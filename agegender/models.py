@@ -14,8 +14,9 @@ from typing import Any, Literal
 import onnxruntime as ort
 import platformdirs
 
-from agegender.downloads import Download, Progress, download, is_url, sweep
+from agegender.downloads import Download, download, sweep
 from agegender.errors import ModelError
+from agegender.transfer import Progress, is_url
 
 MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
 
