@@ -45,3 +45,12 @@ def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if not os.environ.get("AGEGENDER_MIRROR") and (SHARED / "models").is_dir():
             patch.setenv("AGEGENDER_MIRROR", str(SHARED / "models"))
         yield
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, no mirror, and no proxy between the tests and their server."""
+    monkeypatch.setenv("AGEGENDER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("AGEGENDER_MIRROR", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return tmp_path / "cache"

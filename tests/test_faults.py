@@ -19,10 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from serving import serving
 
 from agegender import downloads
 from agegender.errors import ModelError
 from agegender.models import MANIFEST, ModelFile, ModelSpec, fetch, status
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 CONTENT = bytes(range(256)) * 4
 NAME = "toy.onnx"
@@ -80,22 +83,8 @@ class Talk(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Server()) as server:
         yield server
-        server.released.set()
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, no mirror, and no proxy between the tests and their server."""
-    monkeypatch.setenv("AGEGENDER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("AGEGENDER_MIRROR", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return tmp_path / "cache"
 
 
 def toy(url: str) -> ModelSpec:

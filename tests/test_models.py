@@ -16,11 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from serving import serving
 
 from agegender import downloads
 from agegender.errors import ModelError
 from agegender.models import MANIFEST, ModelFile, ModelSpec, fetch, load_manifest, onnx_session, status
 from agegender.types import RANGES
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 CONTENT = bytes(range(256)) * 2000
 WRONG = CONTENT[::-1]
@@ -73,23 +76,9 @@ class QuietServer(Server):
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with QuietServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def server() -> Iterator[QuietServer]:
+    with serving(QuietServer()) as server:
         yield server
-        server.released.set()
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, no mirror, and no proxy between the tests and their server."""
-    monkeypatch.setenv("AGEGENDER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("AGEGENDER_MIRROR", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return tmp_path / "cache"
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""A real server on this machine, for tests of fetching."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, Self, TypeVar
+
+
+class Stoppable(Protocol):
+    """A server of `socketserver` that may be holding answers back until `released` is set."""
+
+    released: threading.Event
+
+    def serve_forever(self, poll_interval: float = ...) -> None: ...
+    def shutdown(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+S = TypeVar("S", bound=Stoppable)
+
+
+@contextmanager
+def serving(server: S) -> Iterator[S]:
+    """Give the server while it answers in a thread of its own; let go of who waits at the end."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()
