@@ -1,4 +1,4 @@
-"""training/detector/scenes.py: faces are where the labels say."""
+"""training/detector/placing.py: faces are where the labels say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.detector.scenes import CHIP_PX, SIDE_PX, Chip, Scene, moved, placement, reached
+from training.detector.material import CHIP_PX, SIDE_PX, Chip
+from training.detector.placing import Scene, moved, placement, reached
 
 FACE = np.array([[50, 45, 110, 125, 65, 70, 95, 70, 80, 90, 68, 105, 92, 105]], np.float32)
 WHOLE = np.ones((CHIP_PX, CHIP_PX), np.float32)

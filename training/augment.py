@@ -59,6 +59,18 @@ def recolor(crop: Image, rng: Generator) -> Image:
     return crop
 
 
+def noisy(image: Image, rng: Generator) -> Image:
+    """Return the picture with the noise of a sensor, of some strength."""
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(3, 18))
+    return cv2.add(image, noise, dtype=cv2.CV_8U)
+
+
+def compressed(image: Image, quality: int) -> Image:
+    """Return the picture as a JPEG file of this quality would give it back."""
+    content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)
+
+
 def degrade(crop: Image, rng: Generator) -> Image:
     """Return the crop as a poorer camera would have it: small, blurred, noisy or compressed."""
     side = crop.shape[0]
@@ -69,11 +81,9 @@ def degrade(crop: Image, rng: Generator) -> Image:
     if rng.random() < 0.1:
         crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
     if rng.random() < 0.1:
-        noise = rng.standard_normal(crop.shape, dtype=np.float32) * np.float32(rng.uniform(3, 18))
-        crop = cv2.add(crop, noise, dtype=cv2.CV_8U)
+        crop = noisy(crop, rng)
     if rng.random() < 0.2:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(20, 85))]
-        crop = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_COLOR)
+        crop = compressed(crop, int(rng.uniform(20, 85)))
     return crop
 
 

@@ -9,7 +9,6 @@ with in 32.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from training.calibration import HELD_OUT, best_temperature, spread_loss
+from training.faces import SIDE_PX, Faces, to_net
+from training.files import describe
 from training.net import FaceNet, years_pmf
-from training.train import SIDE_PX, Faces, to_net
 
 
 class Exported(nn.Module):
@@ -90,8 +90,7 @@ def main(work: Path, target: Path) -> None:
         dynamic_axes={"faces": {0: "n"}, "years_pmf": {0: "n"}, "p_female": {0: "n"}},
     )
     onnx.save(halve(onnx.load(target)), target)
-    content = target.read_bytes()
-    print(f"{target}: bytes = {len(content)}, sha256 = {hashlib.sha256(content).hexdigest()}")
+    print(describe(target))
 
 
 if __name__ == "__main__":

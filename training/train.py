@@ -23,12 +23,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler
 
-from agegender.alignment import align
-from agegender.types import Box, Face
-from training.augment import training_crop
 from training.calibration import HELD_OUT
+from training.checkpoints import adamw, follow, load, save, set_rate
+from training.faces import OPEN_END_YEARS, SIDE_PX, Faces, TrainingCrops, to_net
 from training.net import FaceNet, age_loss, years_pmf
 from training.unfold import load_exported
 
@@ -36,72 +35,13 @@ BATCH = 128
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.025
 GENDER_WEIGHT = 1.5
-AVERAGING = 0.998
-OPEN_END_YEARS = 1000.0
-"""Stands for infinity where an interval of age is open: its logistic is 1, and its gradient 0, not NaN."""
 OLD_YEARS = (70.0, 75.0, 80.0, 85.0, 90.0, OPEN_END_YEARS)
 OLD_PARTS = (0.36, 0.27, 0.2, 0.11, 0.06)
 """How the people of FairFace's open group, from 70 on, are taken to be spread over these years: about as
 the world's people of that age are (United Nations, World Population Prospects 2022). The label alone says
 nothing of how far beyond 70 to go, so that a net that learns from it stays close to 70."""
-REPEATS = {60.0: 2, 70.0: 3}
-"""How often a pass shows the faces of the oldest groups, which are few."""
-SIDE_PX = 112
 EARLY_SIDE_PX = 96
 """The first passes see smaller crops: three quarters of the time a face."""
-
-
-class Faces:
-    """The prepared training pictures with their landmarks, boxes and labels."""
-
-    def __init__(self, work: Path) -> None:
-        arrays = np.load(work / "faces.npz")
-        self.landmarks, self.boxes = (
-            arrays["landmarks"].astype(np.float64),
-            arrays["boxes"].astype(np.float64),
-        )
-        self.pictures = np.load(work / "pictures.npy", mmap_mode="r")[: len(self.boxes)]
-        low, high = arrays["age_min"].copy(), arrays["age_max"] + 1
-        low[low == 0] = -OPEN_END_YEARS
-        high[high > 100] = OPEN_END_YEARS
-        self.low, self.high = torch.from_numpy(low), torch.from_numpy(high)
-        self.female = torch.from_numpy(arrays["female"].astype(np.float32))
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def plain_crop(self, index: int) -> np.ndarray:
-        """Return the crop as the app would make it."""
-        face = Face(Box(*self.boxes[index]), 1.0, tuple(map(tuple, self.landmarks[index])))
-        return align(self.pictures[index], face, SIDE_PX)
-
-    def plain_crops(self, indices: np.ndarray) -> Tensor:
-        """Return several of them, as the net wants them."""
-        return to_net(torch.from_numpy(np.stack([self.plain_crop(index) for index in indices])))
-
-
-class TrainingCrops(Dataset[tuple[int, np.ndarray]]):
-    """(index, crop made worse at random) of the faces to train on, another one in each pass."""
-
-    def __init__(self, faces: Faces, size_px: int, number: int) -> None:
-        self.faces = faces
-        self.size_px = size_px
-        self.number = number
-        low = faces.low[: len(faces) - HELD_OUT].tolist()
-        self.chosen = [index for index, years in enumerate(low) for _ in range(REPEATS.get(years, 1))]
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, place: int) -> tuple[int, np.ndarray]:
-        index, faces, rng = self.chosen[place], self.faces, np.random.default_rng((self.number, place))
-        picture, landmarks, box = faces.pictures[index], faces.landmarks[index], faces.boxes[index]
-        return index, training_crop(picture, landmarks, box, self.size_px, rng)
-
-
-def to_net(crops: Tensor) -> Tensor:
-    """(n, side, side, 3) bytes → (n, 3, side, side) floats, channels last in memory."""
-    return crops.permute(0, 3, 1, 2).float()
 
 
 def rate(step: int, steps_a_pass: int, passes: int, decay: float) -> float:
@@ -177,20 +117,9 @@ def main() -> None:
     if options.weights:
         load_exported(net, options.weights, faces.plain_crops(np.arange(512)))
     average = copy.deepcopy(net).eval()
-    plain = [p for p in net.parameters() if p.ndim <= 1]
-    weights = [p for p in net.parameters() if p.ndim > 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}],
-        lr=options.rate,
-    )
-    first = 0
+    optimizer = adamw(net, WEIGHT_DECAY)
     checkpoint = options.work / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["passes"]
+    first = load(checkpoint, net, average, optimizer, "passes")
     steps_a_pass = len(TrainingCrops(faces, SIDE_PX, 0)) // BATCH
     for number in range(first, options.passes):
         start, losses = time.time(), []
@@ -202,8 +131,7 @@ def main() -> None:
         loader = DataLoader(crops_of_pass, BATCH // processes, sampler=sampler, num_workers=1, drop_last=True)
         for index, (chosen, crops) in enumerate(loader):
             step = number * steps_a_pass + index
-            for group in optimizer.param_groups:
-                group["lr"] = options.rate * rate(step, steps_a_pass, options.passes, options.decay)
+            set_rate(optimizer, options.rate * rate(step, steps_a_pass, options.passes, options.decay))
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bfloat16):
                 outputs = net(to_net(crops)).float()
             target = faces.female[chosen] * (1 - 2 * SMOOTHING) + SMOOTHING
@@ -214,17 +142,11 @@ def main() -> None:
             average_gradients(net, processes)
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimizer.step()
-            keep = min(AVERAGING, (step + 1) / (step + 10))
-            with torch.no_grad():
-                for mean, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-                    if mean.dtype.is_floating_point:
-                        mean.lerp_(new, 1 - keep)
+            follow(average, net, step)
             losses.append((age.item(), gender.item()))
         if rank != 0:
             continue
-        state = {"net": net.state_dict(), "average": average.state_dict(), "passes": number + 1}
-        torch.save({**state, "optimizer": optimizer.state_dict()}, checkpoint.with_suffix(".part"))
-        checkpoint.with_suffix(".part").replace(checkpoint)
+        save(checkpoint, net, average, optimizer, passes=number + 1)
         age_mean, gender_mean = np.mean(losses, axis=0)
         print(
             f"pass {number + 1}/{options.passes} {size_px} px {time.time() - start:.0f} s "

@@ -10,7 +10,6 @@ which on one face in so many faceless scenes is invented; the scenes are of chip
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -19,9 +18,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from training.detector.material import SIDE_PX, Material
+from training.detector.measure import found, to_net
 from training.detector.net import KINDS, STRIDES, DetectorNet
-from training.detector.scenes import SIDE_PX, Material, empty, made_worse
-from training.detector.train import found, to_net
+from training.detector.scenes import empty, made_worse
+from training.files import describe
 
 SCORE = 0.7
 SCENES = 300
@@ -85,8 +86,7 @@ def main(work: Path, target: Path) -> None:
         dynamic_axes={"input": {2: "height", 3: "width"}, **{name: {1: f"cells_{name}"} for name in names}},
     )
     onnx.checker.check_model(onnx.load(target))
-    content = target.read_bytes()
-    print(f"{target}: bytes = {len(content)}, sha256 = {hashlib.sha256(content).hexdigest()}")
+    print(describe(target))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from agegender.detectors import YuNet
 from agegender.types import Face, Image
-from training.detector.scenes import Material, empty
+from training.detector.material import Material
+from training.detector.scenes import empty
 
 SCORE = 0.4
 AROUND = 1.6
