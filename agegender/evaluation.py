@@ -18,7 +18,7 @@ from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
 from agegender.quality import warnings_of
-from agegender.types import Age, Box, Face, Image, Reading
+from agegender.types import Age, Face, Image, Reading
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -116,22 +116,15 @@ def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
         return image, face
     part = face_px / face.box.height
     small_wh = max(1, round(width_px * part)), max(1, round(height_px * part))
-    x, y = small_wh[0] / width_px, small_wh[1] / height_px
-    box = Box(face.box.left * x, face.box.top * y, face.box.right * x, face.box.bottom * y)
-    landmarks = tuple((left * x, top * y) for left, top in face.landmarks)
     small = np.asarray(cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return small, replace(face, box=box, landmarks=landmarks)
+    return small, face.moved(small_wh[0] / width_px, small_wh[1] / height_px)
 
 
 def without_border(image: Image, face: Face, border_px: int) -> tuple[Image, Face]:
     """Return the picture without so many pixels on each side, and the face in it."""
     height_px, width_px = image.shape[:2]
     inner = image[border_px : height_px - border_px, border_px : width_px - border_px]
-    left, top, right, bottom = (
-        side - border_px for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)
-    )
-    landmarks = tuple((x - border_px, y - border_px) for x, y in face.landmarks)
-    return inner, replace(face, box=Box(left, top, right, bottom), landmarks=landmarks)
+    return inner, face.moved(1, 1, -border_px, -border_px)
 
 
 def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardship: Hardship) -> Result:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agegender.analyzer import Analyzer
 from agegender.fusion import SETTLE_S, view_weight
 from agegender.quality import warnings_of
-from agegender.tracking import Track, Tracker, scaled
+from agegender.tracking import Track, Tracker
 from agegender.types import Face, Image
 
 LONG_SIDE_PX = 640
@@ -95,7 +95,7 @@ class Follower:
         height, width = (max(1, round(side * scale)) for side in image.shape[:2])
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         faces = self.analyzer.detector.detect(small)  # type: ignore[arg-type]  # cv2 names no dtype
-        return tuple(scaled(face, 1 / scale) for face in faces)
+        return tuple(face.moved(1 / scale, 1 / scale) for face in faces)
 
     def _estimate(self, image: Image, time_s: float) -> None:
         tracks = due(self._tracker.tracks, time_s)

@@ -104,6 +104,15 @@ def opened(data: bytes) -> PIL.Image.Image:
     return PIL.Image.open(Pieces(data), formats=FORMATS)
 
 
+def pixels_of(data: bytes) -> int:
+    """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
+    try:
+        with opened(data) as picture:
+            return picture.width * picture.height
+    except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
+        return 0
+
+
 def read(path: Path) -> bytes:
     """Return what is in a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -67,7 +66,7 @@ class TwoLooks:
         width, height = (max(1, round(side * scale)) for side in (right - left, bottom - top))
         x, y = (right - left) / width, (bottom - top) / height
         found = self.detector.detect(scale_down(region, width, height))
-        return tuple(moved(face, x, y, left, top) for face in found)
+        return tuple(face.moved(x, y, left, top) for face in found)
 
 
 def around(box: Box, width_px: int, height_px: int, least_px: float) -> Box:
@@ -93,13 +92,6 @@ def joined(boxes: list[Box]) -> list[Box]:
             )
         apart.append(box)
     return apart
-
-
-def moved(face: Face, x: float, y: float, left: float, top: float) -> Face:
-    """Return the face of a scaled part in pixels of the whole."""
-    box = face.box
-    box = Box(box.left * x + left, box.top * y + top, box.right * x + left, box.bottom * y + top)
-    return replace(face, box=box, landmarks=tuple((u * x + left, v * y + top) for u, v in face.landmarks))
 
 
 def best(faces: Sequence[Face], score: float) -> tuple[Face, ...]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from agegender import images
 from agegender.analyzer import Analyzer
 from agegender.previews import resized
-from agegender.tracking import scaled
 from agegender.types import Analysis, Image
 
 LOOK_PX = 1280
@@ -31,6 +30,6 @@ def analyzed(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analysis]
     faces = analyzer.detector.detect(image)
     if any(min(face.box.width, face.box.height) < SHARP_PX for face in faces):
         larger = whole_wh[0] / image.shape[1]
-        faces = tuple(scaled(face, larger) for face in faces)
+        faces = tuple(face.moved(larger, larger) for face in faces)
         image = images.decode(data)
     return image, resized(analyzer(image, faces), *whole_wh)

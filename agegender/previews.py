@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
-
 from agegender import turns
 from agegender.alignment import margin_crop
 from agegender.drawing import Part, annotate, blur_faces
 from agegender.images import decode, encode_jpeg
-from agegender.types import Analysis, Box, Face, Image
+from agegender.scaling import scale_down
+from agegender.types import Analysis, Face, Image
 
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
@@ -63,8 +62,7 @@ def _shrunk(image: Image) -> Image:
     scale = min(1.0, LARGEST_PX[0] / width_px, LARGEST_PX[1] / height_px)
     if scale == 1.0:
         return image
-    small_wh = max(1, round(width_px * scale)), max(1, round(height_px * scale))
-    return cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return scale_down(image, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
 
 
 def kept(analysis: Analysis, look: Look) -> Analysis:
@@ -98,7 +96,7 @@ def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
     hidden = blur_faces(picture, faces)
     scale = picture.shape[1] / preview.analysis.width_px
     return tuple(
-        encode_jpeg(margin_crop(hidden, _scaled(r.face.box, scale, scale), CROP_MARGIN, CROP_PX))
+        encode_jpeg(margin_crop(hidden, r.face.box.moved(scale, scale), CROP_MARGIN, CROP_PX))
         for r, _ in pairs
     )
 
@@ -106,16 +104,8 @@ def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
 def resized(analysis: Analysis, width_px: int, height_px: int) -> Analysis:
     """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""
     x, y = width_px / analysis.width_px, height_px / analysis.height_px
-    readings = []
-    for reading in analysis.readings:
-        landmarks = tuple((left * x, top * y) for left, top in reading.face.landmarks)
-        box = _scaled(reading.face.box, x, y)
-        readings.append(replace(reading, face=replace(reading.face, box=box, landmarks=landmarks)))
-    return replace(analysis, width_px=width_px, height_px=height_px, readings=tuple(readings))
-
-
-def _scaled(box: Box, x: float, y: float) -> Box:
-    return Box(box.left * x, box.top * y, box.right * x, box.bottom * y)
+    readings = tuple(replace(reading, face=reading.face.moved(x, y)) for reading in analysis.readings)
+    return replace(analysis, width_px=width_px, height_px=height_px, readings=readings)
 
 
 def _annotate(image: Image, analysis: Analysis, look: Look) -> Image:

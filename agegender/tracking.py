@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agegender.fusion import Evidence, Shown, add_view, show, view_weight
-from agegender.types import Box, Estimate, Face, Point, Reading
+from agegender.types import Box, Estimate, Face, Reading
 
 BRIDGE_S = 0.8
 """For how long a face may be hidden, behind a hand or in a blur, and still be the same person."""
@@ -178,15 +178,9 @@ def _viewed(track: Track, estimate: Estimate, time_s: float, warnings: Collectio
 
 
 def _scaled(track: Track, ratio: float) -> Track:
-    box = scaled(Face(track.box, 0.0), ratio).box
+    box = track.box.moved(ratio, ratio)
     left, top, right, bottom = (speed * ratio for speed in track.velocity)
-    return replace(track, face=scaled(track.face, ratio), box=box, velocity=(left, top, right, bottom))
-
-
-def scaled(face: Face, ratio: float) -> Face:
-    """Return the face in a picture that is `ratio` times as large."""
-    landmarks: tuple[Point, ...] = tuple((x * ratio, y * ratio) for x, y in face.landmarks)
-    return Face(Box(*(side * ratio for side in _sides(face.box))), face.score, landmarks)
+    return replace(track, face=track.face.moved(ratio, ratio), box=box, velocity=(left, top, right, bottom))
 
 
 def _gaps(tracks: Iterable[Track], time_s: float) -> list[float]:

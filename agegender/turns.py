@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agegender import memory
-from agegender.images import opened
 
 TELL_S = 0.5
 """How often somebody who waits is told how many are before them."""
@@ -85,10 +84,3 @@ PICTURES = Turns(at_once=2, pixels=30_000_000)
 
 VIDEOS = Turns(at_once=1, pixels=0)
 """For videos: one in full HD takes nearly 300 MB, most of it for the frames that codecs hold."""
-
-
-def pixels_of(data: bytes) -> int:
-    """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
-    with suppress(Exception), opened(data) as picture:
-        return picture.width * picture.height
-    return 0

@@ -51,6 +51,10 @@ class Box:
         """The middle of the box."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def moved(self, x: float, y: float, left: float = 0.0, top: float = 0.0) -> Box:
+        """Return the box in a picture that is `x` times as wide and `y` times as high, then shifted."""
+        return Box(self.left * x + left, self.top * y + top, self.right * x + left, self.bottom * y + top)
+
     def intersection(self, other: Box) -> Box:
         """Return what both boxes cover; of zero area where they do not meet."""
         return Box(
@@ -79,6 +83,11 @@ class Face:
     box: Box
     score: float
     landmarks: tuple[Point, ...] = ()
+
+    def moved(self, x: float, y: float, left: float = 0.0, top: float = 0.0) -> Face:
+        """Return the face in a picture that is `x` times as wide and `y` times as high, then shifted."""
+        landmarks = tuple((u * x + left, v * y + top) for u, v in self.landmarks)
+        return Face(self.box.moved(x, y, left, top), self.score, landmarks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import choices, memory, models, pictures, turns
+from agegender import choices, images, memory, models, pictures, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ImageError, ModelError
 from agegender.models import ModelSpec
@@ -177,16 +177,12 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
-        with turns.PICTURES.turn(turns.pixels_of(data), lambda before: tell(before_you(before))):
-            found = _make_preview(data, analyzer)
+        with turns.PICTURES.turn(images.pixels_of(data), lambda before: tell(before_you(before))):
+            found = make_preview(*pictures.analyzed(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]
     return found
-
-
-def _make_preview(data: bytes, analyzer: Analyzer) -> Preview:
-    return make_preview(*pictures.analyzed(data, analyzer))
 
 
 def before_you(before: int) -> str:

@@ -25,7 +25,6 @@ from agegender.quality import (
     sentence,
     warnings_of,
 )
-from agegender.tracking import scaled
 from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -41,7 +40,7 @@ def portrait() -> Image:
 
 def smaller(image: Image, part: float) -> tuple[Image, Face]:
     small = cv2.resize(image, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), scaled(FACE, part)
+    return np.asarray(small, np.uint8), FACE.moved(part, part)
 
 
 def test_a_face_that_is_seen_well_has_no_warning(portrait: Image) -> None:

@@ -12,7 +12,8 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from agegender import turns
-from agegender.turns import Tell, Turns, pixels_of
+from agegender.images import pixels_of
+from agegender.turns import Tell, Turns
 
 SAMPLE = ROOT / "samples" / "grace_hopper.jpg"
 
