@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from agegender import models
-from agegender.detectors import CLOSE_UP_PX, SSD, YuNet
+from agegender.detectors import SSD, YuNet, bundled
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.looks import DOUBT, TwoLooks
@@ -75,7 +75,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
     if name == "yunet":
         return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"], score=DOUBT)), ()
     if name == "bundled":
-        return YuNet(_fetch(name, progress)["faces.onnx"], close_up_px=CLOSE_UP_PX), ()
+        return bundled(_fetch(name, progress)["faces.onnx"]), ()
     files = _fetch("ssd", progress)
     return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
 

@@ -82,6 +82,11 @@ class YuNet:
         return candidates
 
 
+def bundled(path: Path) -> YuNet:
+    """Return the detector of this project's own net, which needs the second look for close-ups."""
+    return YuNet(path, close_up_px=CLOSE_UP_PX)
+
+
 class SSD:
     """OpenCV's res10 SSD (2017): boxes without landmarks, which may leave the image.
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from agegender import images, models
 from agegender.archives import Files
-from agegender.detectors import CLOSE_UP_PX, SSD, YuNet
+from agegender.detectors import SSD, YuNet, bundled
 from agegender.errors import ImageError
 from agegender.types import Box, Detector, Face, Image
 
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = {name: models.fetch(manifest[name]) for name in ("yunet", "bundled", "ssd")}
     yunet = YuNet(files["yunet"]["yunet_n_dynamic.onnx"])
     ssd = SSD(files["ssd"]["opencv_face_detector_uint8.pb"], files["ssd"]["opencv_face_detector.pbtxt"])
-    others: list[Detector] = [YuNet(files["bundled"]["faces.onnx"], close_up_px=CLOSE_UP_PX), Haar(), ssd]
+    others: list[Detector] = [bundled(files["bundled"]["faces.onnx"]), Haar(), ssd]
     rows: list[Row] = []
     for long_side_px in LONG_SIDES_PX:
         photos = (at_most(image, long_side_px) for image in pictures_of(options.photos, options.limit))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import images
+from agegender import detectors, images
 from agegender.alignment import face_matrix
-from agegender.detectors import CLOSE_UP_PX, SSD, YuNet, letterbox, non_maximum_suppression
+from agegender.detectors import SSD, YuNet, letterbox, non_maximum_suppression
 from agegender.errors import ModelError
 from agegender.types import Box, Detector, Face, Image
 
@@ -44,7 +44,7 @@ def ssd(mirror: Path) -> SSD:
 
 @pytest.fixture(scope="session")
 def bundled() -> YuNet:
-    return YuNet(SAMPLES.parent / "models" / "faces.onnx", close_up_px=CLOSE_UP_PX)
+    return detectors.bundled(SAMPLES.parent / "models" / "faces.onnx")
 
 
 @pytest.fixture(params=["yunet", "bundled", "ssd"])
