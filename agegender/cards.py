@@ -18,6 +18,9 @@ WIDE = 1.15
 
 TALLEST_PX = 640
 
+FACE_PX = 88
+"""How wide the crop of a face is shown, and so sent: Streamlit sends no picture wider than that."""
+
 CARD_PX = 326
 """Two of them fit side by side into a section of the page."""
 
@@ -48,7 +51,7 @@ def show_card(reading: Reading, crop: bytes, name: str, key: str) -> None:
     age = reading.age
     with st.container(border=True, width=CARD_PX, key=key):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
-            st.image(crop, width=88, alt=f"{name or 'The face'}, cut out")
+            st.image(crop, width=FACE_PX, alt=f"{name or 'The face'}, cut out")
             with st.container(gap=None):
                 if name:
                     st.caption(name)

@@ -22,6 +22,7 @@ from measuring import Tell, latency, memory_mb, number_from, process_of, tell
 from test_live_browser import CAMERA, PATIENCE_MS, seconds_played, start
 from visiting import Visitor
 
+from agegender import cards
 from agegender.analyzer import build_analyzer
 
 __all__ = ["tell"]  # a fixture
@@ -68,7 +69,7 @@ class Guest:
         assert "exception" not in texts
         shown = [PIL.Image.open(BytesIO(data)) for data in self.visitor.pictures()]
         widths = [image.width for image in shown]
-        assert widths == [width] + [160] * faces, f"not {width} wide with {faces} faces: {widths}"
+        assert widths == [width] + [cards.FACE_PX] * faces, f"not {width} wide with {faces} faces: {widths}"
 
 
 def picture(faces: int, width: int) -> bytes:
