@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -74,14 +77,12 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     Bilinear, with the border repeated; a region much larger than the crop is first averaged down, so
     that fine texture does not turn into noise.
     """
-    corners = np.array([(0, 0), (size_px, 0), (0, size_px), (size_px, size_px)], dtype=np.float64)
-    inverse = cv2.invertAffineTransform(matrix)
-    spots = corners @ inverse[:, :2].T + inverse[:, 2]
     height, width = image.shape[:2]
     shrink = 1 / max(float(np.hypot(*matrix[:, 0])), 1e-9)
-    left, top = np.clip(np.floor(spots.min(0)).astype(int) - 2, 0, (width - 1, height - 1))
     more = 3 + int(min(shrink, max(width, height)))  # of the last block a part may have to go
-    right, bottom = np.clip(np.ceil(spots.max(0)).astype(int) + more, (left + 1, top + 1), (width, height))
+    across, down = cv2.invertAffineTransform(matrix).tolist()
+    left, right = _reach(across, size_px, more, width)
+    top, bottom = _reach(down, size_px, more, height)
     region = image[top:bottom, left:right]
     to_crop = matrix.copy()
     to_crop[:, 2] += matrix[:, :2] @ (left, top)
@@ -97,6 +98,19 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     return cv2.warpAffine(  # type: ignore[return-value]
         region, to_crop, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def _reach(way: Sequence[float], size_px: int, more_px: int, most_px: int) -> tuple[int, int]:
+    """Return from which pixel on, and up to before which, a crop shows the image in one direction.
+
+    `way` are the numbers by which x and y in the crop, and 1, count. Plain numbers: arrays of two would take
+    longer than the warping itself.
+    """
+    x, y, start = (way[0] * size_px, way[1] * size_px, way[2])
+    first = math.floor(start + min(x, 0.0) + min(y, 0.0)) - 2
+    last = math.ceil(start + max(x, 0.0) + max(y, 0.0)) + more_px
+    first = min(max(first, 0), most_px - 1)
+    return first, min(max(last, first + 1), most_px)
 
 
 def margin_crop(image: Image, box: Box, margin: float, size_px: int) -> Image:

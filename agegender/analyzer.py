@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 
 from agegender import models
-from agegender.detectors import SSD, YuNet, bundled
+from agegender.detectors import SSD, YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.looks import DOUBT, TwoLooks
 from agegender.quality import warnings_of
+from agegender.refinement import bundled
 from agegender.transfer import Progress
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
@@ -75,7 +76,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
     if name == "yunet":
         return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"], score=DOUBT)), ()
     if name == "bundled":
-        return bundled(_fetch(name, progress)["faces.onnx"]), ()
+        return bundled(_fetch(name, progress)), ()
     files = _fetch("ssd", progress)
     return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
 

@@ -17,8 +17,8 @@ from agegender.types import Box, Face, Image
 STRIDES = (8, 16, 32)
 """The pixels between the cells of YuNet's three grids."""
 
-CLOSE_UP_PX = 256
-"""At this size no face is higher than the bundled detector knows: up to 280 pixels."""
+CLOSE_UP_PX = 160
+"""At this size a face that fills the picture is well within what the bundled detector knows: 280 pixels."""
 
 
 class YuNet:
@@ -26,11 +26,15 @@ class YuNet:
 
     `score` is the least confidence of a face, `overlap` the IoU from which the less confident one of
     two faces is dropped, `long_side_px` the size to which larger pictures are scaled down. `close_up_px` is
-    a second, smaller size, at which only faces of at least `CLOSE_UP_FACE_PX` count: for nets that learned
-    from small scenes and do not know faces that fill a large one.
+    a second, smaller size, for nets that learned from small scenes and do not know faces that fill a large
+    one: at it only faces count that are at least `CLOSE_UP_PART` of the picture's long side. Pictures of up
+    to `FAMILIAR_PX` in which the first look was sure of such a face do without it; in larger ones it may
+    have been a cheek.
     """
 
-    CLOSE_UP_FACE_PX = 64.0
+    CLOSE_UP_PART = 0.25
+    FAMILIAR_PX = 448
+    SURE = 0.7
 
     def __init__(
         self,
@@ -53,16 +57,21 @@ class YuNet:
         """Return the faces of an RGB image, most confident first; () where there are none."""
         candidates = self._look(image, self.long_side_px)
         if self.close_up_px and self.close_up_px < max(image.shape[:2]):
-            closer = self._look(image, self.close_up_px)
-            least_px = self.CLOSE_UP_FACE_PX * max(image.shape[:2]) / self.close_up_px
-            large = closer[:, 4] - closer[:, 2] >= least_px
-            candidates = np.concatenate([candidates, closer[large]])
+            candidates = np.concatenate([candidates, self._close_up(image, candidates)])
         candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
         kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
-        return tuple(
-            Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
-            for row in kept.tolist()
-        )
+        return faces_of(kept)
+
+    def _close_up(self, image: Image, seen: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the large faces of the picture, where it is not clear that those `seen` are all."""
+        long_side_px = max(image.shape[:2])
+        least_px = self.CLOSE_UP_PART * long_side_px
+        sure = (heights(seen) >= least_px) & (seen[:, 0] >= self.SURE)
+        if not self.close_up_px or (long_side_px <= self.FAMILIAR_PX and sure.any()):
+            return seen[:0]
+        closer = self._look(image, self.close_up_px)
+        large: NDArray[np.bool_] = heights(closer) >= least_px
+        return closer[large]
 
     def _look(self, image: Image, long_side_px: int) -> NDArray[np.float64]:
         """Return what the net finds in the picture, scaled down to this, as `decode_grid` has it."""
@@ -80,11 +89,6 @@ class YuNet:
         ratio_xy = np.array([width / max(1, round(width * scale)), height / max(1, round(height * scale))])
         candidates[:, 1:] *= np.tile(ratio_xy, 7)
         return candidates
-
-
-def bundled(path: Path) -> YuNet:
-    """Return the detector of this project's own net, which needs the second look for close-ups."""
-    return YuNet(path, close_up_px=CLOSE_UP_PX)
 
 
 class SSD:
@@ -146,14 +150,28 @@ def decode_grid(
     `outputs` are class and objectness (1, cells, 1), box (1, cells, 4) and landmarks (1, cells, 10), cell
     after cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
     """
-    classes, objects, boxes, landmarks = (output[0].astype(np.float64) for output in outputs)
-    scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
+    classes, objects = (np.clip(output[0, :, 0], 0, 1) for output in outputs[:2])
+    scores = np.sqrt(classes * objects)
     found = np.flatnonzero(scores >= score)
+    boxes, landmarks = (output[0, found].astype(np.float64) for output in outputs[2:])
     cells_xy = np.stack([found % columns, found // columns], axis=1)
-    centers = (cells_xy + boxes[found, :2]) * stride
-    halves = np.exp(boxes[found, 2:]) * stride / 2
-    points = (np.tile(cells_xy, 5) + landmarks[found]) * stride
+    centers = (cells_xy + boxes[:, :2]) * stride
+    halves = np.exp(boxes[:, 2:]) * stride / 2
+    points = (np.tile(cells_xy, 5) + landmarks) * stride
     return np.concatenate([scores[found, None], centers - halves, centers + halves, points], axis=1)
+
+
+def heights(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the heights of the boxes in rows of score, box and landmarks, (n,)."""
+    return rows[:, 4] - rows[:, 2]
+
+
+def faces_of(rows: NDArray[np.float64]) -> tuple[Face, ...]:
+    """Return the faces that rows of score, box and landmarks tell of, (n, 15); see `decode_grid`."""
+    return tuple(
+        Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
+        for row in rows.tolist()
+    )
 
 
 def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> list[int]:

@@ -24,8 +24,13 @@ class Apparent:
     """The bundled net: aligned faces to a distribution over years of age, and a gender.
 
     Its ONNX file takes `faces`, RGB uint8 (n, size, size, 3), and gives `years_pmf`, float32 (n, years),
-    and `p_female`, float32 (n,); scaling and calibration are inside.
+    and `p_female`, float32 (n,); scaling and calibration are inside. Each face is read in two views, of
+    which the mean counts: of years the distributions', of gender the logits'.
     """
+
+    VIEWS = ((0.04, False), (-0.04, True))
+    """What is seen beyond the aligned crop on each side, in parts of it, and whether in the mirror: two
+    readings that go wrong apart from each other (training/README.md)."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -36,22 +41,30 @@ class Apparent:
         """Return one (age, gender) for each face of the RGB image, in order; () for no faces."""
         return tuple(
             (ages.from_years(pmf), Gender(female))
-            for years_pmf, p_female in self._batch_outputs(image, faces)
+            for years_pmf, p_female in self.outputs(image, faces)
             for pmf, female in zip(years_pmf, p_female.tolist(), strict=True)
         )
 
     def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Return how probable each year of age is for each face, (n, 100); see `ages.from_years`."""
-        batches = [years_pmf for years_pmf, _ in self._batch_outputs(image, faces)]
+        batches = [years_pmf for years_pmf, _ in self.outputs(image, faces)]
         return np.concatenate(batches) if batches else np.empty((0, 100), dtype=np.float32)
 
-    def _batch_outputs(
+    def outputs(
         self, image: Image, faces: Sequence[Face]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Yield how probable each year of age is, (n, 100), and being female, (n,), some faces at a time."""
         for batch in _batches(faces):
-            crops = np.stack([align(image, face, self._size_px) for face in batch])
-            years_pmf, p_female = self._session.run(["years_pmf", "p_female"], {"faces": crops})
-            yield years_pmf, p_female
+            crops = [
+                align(image, face, self._size_px, margin)[:, :: -1 if mirrored else 1]
+                for margin, mirrored in self.VIEWS
+                for face in batch
+            ]
+            years_pmf, p_female = self._session.run(["years_pmf", "p_female"], {"faces": np.stack(crops)})
+            views = len(self.VIEWS), len(batch)
+            p_female = np.clip(p_female, 1e-6, 1 - 1e-6)
+            logits = np.log(p_female / (1 - p_female)).reshape(views).mean(axis=0)
+            yield years_pmf.reshape(*views, -1).mean(axis=0), 1 / (1 + np.exp(-logits))
 
 
 class LeviHassner:

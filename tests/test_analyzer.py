@@ -91,7 +91,8 @@ def test_auto_takes_the_bundled_one_where_yunet_cannot_be_had_and_says_why(
 def refusing_yunet(model: object, _progress: object) -> dict[str, Path]:
     if getattr(model, "name", "") == "yunet":
         raise ModelError("There is no network here.")
-    return {name: SAMPLES.parent / "models" / name for name in ("apparent.onnx", "faces.onnx")}
+    names = ("apparent.onnx", "faces.onnx", "refinement.onnx")
+    return {name: SAMPLES.parent / "models" / name for name in names}
 
 
 @pytest.mark.parametrize(("detector", "estimator"), [("nobody", "apparent"), ("bundled", "nobody")])

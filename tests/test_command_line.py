@@ -271,12 +271,13 @@ def test_fetch_says_where_files_are(
 ) -> None:
     monkeypatch.setenv("AGEGENDER_CACHE", str(tmp_path))
     assert run("models", "fetch", "ssd", "bundled") == 0
-    *files, bundled = capsys.readouterr().out.splitlines()
+    *files, faces, refinement = capsys.readouterr().out.splitlines()
     for line in files:
         path = Path(line.removeprefix("ssd: "))
         assert path.read_bytes() == (mirror / path.name).read_bytes()
     assert len(files) == 2
-    assert Path(bundled.removeprefix("bundled: ")) == ROOT / "models" / "faces.onnx"
+    for line, name in ((faces, "faces.onnx"), (refinement, "refinement.onnx")):
+        assert Path(line.removeprefix("bundled: ")) == ROOT / "models" / name
 
 
 def test_fetch_goes_on_after_a_failure(

@@ -65,6 +65,7 @@ def test_the_command_prints_a_row_for_each_detector_and_set(capsys: pytest.Captu
     samples = Path(__file__).parents[1] / "samples"
     main([str(samples), str(samples), "--limit", "1", "--json"])
     rows = json.loads(capsys.readouterr().out)
-    assert [row["detector"] for row in rows] == ["yunet_n_dynamic", "faces", "haar", "ssd"] * 3
+    names = ["yunet_n_dynamic", "faces", "haar", "ssd", "yunet_n_dynamic, larger"]
+    assert [row["detector"] for row in rows] == names * 3
     assert all(row["count"] == row["faces"] == 1 for row in rows)
     assert all(row["recall"] == 1 for row in rows if row["detector"] == "faces")

@@ -51,10 +51,10 @@ def recolor(crop: Image, rng: Generator) -> Image:
         values = 255 * np.clip(values / 255, 0, 1) ** np.exp(rng.normal(0, 0.3))
     crop = cv2.LUT(crop, np.clip(values, 0, 255).astype(np.uint8))
     if rng.random() < 0.15:
-        ramp = np.linspace(-1, 1, len(crop)) * rng.uniform(20, 70) * rng.choice([-1, 1])
-        light = np.broadcast_to(
-            ramp[:, None, None] if rng.random() < 0.5 else ramp[None, :, None], crop.shape
-        )
+        strength = rng.uniform(20, 70) * rng.choice([-1, 1])
+        axis = 0 if rng.random() < 0.5 else 1
+        ramp = strength * np.linspace(-1, 1, crop.shape[axis])
+        light = np.broadcast_to(np.expand_dims(ramp, (1 - axis, 2)), crop.shape)
         crop = cv2.add(crop, light.astype(np.int16), dtype=cv2.CV_8U)
     return crop
 
@@ -99,8 +99,13 @@ def erase(crop: Image, rng: Generator) -> Image:
 
 
 def training_crop(
-    picture: Image, landmarks: np.ndarray, box: np.ndarray, size_px: int, rng: Generator
+    picture: Image, landmarks: np.ndarray, box: np.ndarray, size_px: int, rng: Generator, mild: bool = False
 ) -> Image:
-    """Return one (size_px, size_px, 3) crop of a training picture, made worse at random."""
-    matrix = jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng)
-    return erase(degrade(recolor(warp(picture, matrix, size_px), rng), rng), rng)
+    """Return one (size_px, size_px, 3) crop of a training picture, made worse at random.
+
+    `mild` spares half of them all but the shift.
+    """
+    crop = warp(picture, jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng), size_px)
+    if mild and rng.random() < 0.5:
+        return crop
+    return erase(degrade(recolor(crop, rng), rng), rng)

@@ -1,10 +1,9 @@
-"""Calibrate the trained net on the held-out faces and write the ONNX file that the app runs.
+"""Calibrate the trained net on the held-out faces and write it as an ONNX file.
 
-    python -m training.export WORK models/apparent.onnx
+    python -m training.export WORK FILE
 
-Takes `checkpoint.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. In the file
-are also the scaling of the pixels and the calibration; weights are kept as 16-bit floats and computed
-with in 32.
+Takes `checkpoint.pt` from WORK. In the file are also the scaling of the pixels and the calibration. The app
+runs what `training.quantize` makes of it.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 import torch.nn.functional as F
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from agegender.estimators import Apparent
 from training.calibration import HELD_OUT, best_temperature, spread_loss
 from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe
@@ -42,36 +40,26 @@ class Exported(nn.Module):
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set the temperatures that make the held-out faces most likely, ages spread evenly over their groups."""
+    """Set the temperatures that make the held-out faces most likely, ages spread evenly over their groups.
+
+    As the app reads them: in its two views.
+    """
     indices = np.arange(len(faces) - HELD_OUT, len(faces))
-    outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 20)])
+    views = [
+        torch.cat([exported.net(faces.plain_crops(chunk, *view)) for chunk in np.array_split(indices, 20)])
+        for view in Apparent.VIEWS
+    ]
 
     def age_nll(temperature: float) -> float:
-        pmf = years_pmf(outputs, temperature)
+        pmf = torch.stack([years_pmf(outputs, temperature) for outputs in views]).mean(0)
         return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
 
     def gender_nll(temperature: float) -> float:
-        logits = outputs[:, -1] / temperature
+        logits = torch.stack(views)[..., -1].mean(0) / temperature
         return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
 
     exported.age_temperature = best_temperature("age", age_nll)
     exported.gender_temperature = best_temperature("gender", gender_nll)
-
-
-def halve(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with its large weights stored as 16-bit floats, widened again when it is loaded."""
-    casts = []
-    for index, tensor in enumerate(list(model.graph.initializer)):
-        array = numpy_helper.to_array(tensor)
-        if array.dtype == np.float32 and array.size > 64:
-            name = tensor.name
-            half = numpy_helper.from_array(array.astype(np.float16), f"{name}_half")
-            model.graph.initializer[index].CopyFrom(half)
-            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
-    onnx.checker.check_model(model)
-    return model
 
 
 def main(work: Path, target: Path) -> None:
@@ -89,7 +77,6 @@ def main(work: Path, target: Path) -> None:
         output_names=["years_pmf", "p_female"],
         dynamic_axes={"faces": {0: "n"}, "years_pmf": {0: "n"}, "p_female": {0: "n"}},
     )
-    onnx.save(halve(onnx.load(target)), target)
     print(describe(target))
 
 

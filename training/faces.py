@@ -40,14 +40,15 @@ class Faces:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def plain_crop(self, index: int) -> np.ndarray:
-        """Return the crop as the app would make it."""
+    def plain_crop(self, index: int, margin: float = 0.0, mirrored: bool = False) -> np.ndarray:
+        """Return the crop, made no worse; `agegender.estimators.Apparent.VIEWS` are those of the app."""
         face = Face(Box(*self.boxes[index]), 1.0, tuple(map(tuple, self.landmarks[index])))
-        return align(self.pictures[index], face, SIDE_PX)
+        return align(self.pictures[index], face, SIDE_PX, margin)[:, :: -1 if mirrored else 1]
 
-    def plain_crops(self, indices: np.ndarray) -> Tensor:
+    def plain_crops(self, indices: np.ndarray, margin: float = 0.0, mirrored: bool = False) -> Tensor:
         """Return several of them, as the net wants them."""
-        return to_net(torch.from_numpy(np.stack([self.plain_crop(index) for index in indices])))
+        crops = [self.plain_crop(index, margin, mirrored) for index in indices]
+        return to_net(torch.from_numpy(np.stack(crops)))
 
 
 class TrainingCrops(Dataset[tuple[int, np.ndarray]]):
@@ -66,7 +67,8 @@ class TrainingCrops(Dataset[tuple[int, np.ndarray]]):
     def __getitem__(self, place: int) -> tuple[int, np.ndarray]:
         index, faces, rng = self.chosen[place], self.faces, np.random.default_rng((self.number, place))
         picture, landmarks, box = faces.pictures[index], faces.landmarks[index], faces.boxes[index]
-        return index, training_crop(picture, landmarks, box, self.size_px, rng)
+        mild = self.size_px == SIDE_PX  # the last passes, on crops nearer to what the net will be asked
+        return index, training_crop(picture, landmarks, box, self.size_px, rng, mild)
 
 
 def to_net(crops: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ from training.detector.material import SIDE_PX, Material
 from training.detector.measure import found, to_net
 from training.detector.net import KINDS, STRIDES, DetectorNet
 from training.detector.scenes import empty, made_worse
-from training.files import describe
+from training.files import describe, halve
 
 SCORE = 0.7
 SCENES = 300
@@ -85,7 +84,7 @@ def main(work: Path, target: Path) -> None:
         output_names=names,
         dynamic_axes={"input": {2: "height", 3: "width"}, **{name: {1: f"cells_{name}"} for name in names}},
     )
-    onnx.checker.check_model(onnx.load(target))
+    halve(target)
     print(describe(target))
 
 

@@ -1,0 +1,160 @@
+"""Gather what the second stage learns from: what the first one takes for faces, rightly or wrongly.
+
+    python -m training.detector.candidates WORK FIRST TEACHER [--scenes N]
+
+WORK is what `training.detector.prepare` filled, FIRST the exported first stage, TEACHER is YuNet-n's ONNX
+file. The first stage looks at made-up scenes and at the faceless pictures as they are, with a limit so low
+that most of what it finds is wrong. Into WORK go `candidates.npy` (n, 80, 80, 3) BGR, each found box with
+as much again around it, and `candidates.npz`: `is_face` (n,), `points` (n, 7, 2), the true box's corners
+and the landmarks in parts of the crop, `score` (n,), the first stage's, and `held_out` (n,): of chips and
+pictures kept for choices. Landmarks are the teacher's in the very scene: on chips enlarged for it they lie a
+tenth of the distance between the eyes elsewhere. Where it misses the face they are not known. What is neither
+clearly a face nor clearly none is left out, and so is what the teacher takes for a face where none was put.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from agegender.alignment import margin_crop
+from agegender.detectors import YuNet
+from agegender.refinement import view
+from agegender.types import Box, Face, Image
+from training.detector.material import Faces, Material
+from training.detector.measure import pairwise_iou
+from training.detector.scenes import made_worse, scene
+
+STORED_PX = 80
+MARGIN = 0.5
+"""What is stored around a box, on each side, in parts of its longer one: more than the net sees."""
+SCORE = 0.05
+SURE_IOU, NO_IOU = 0.5, 0.25
+MOST_WRONG = 14
+"""So many wrong ones are kept of a picture, at random."""
+SMALLEST_PX = 12.0
+HELD_OUT_PART = 10
+SIZES_PX = (320, 480, 640, 1024)
+
+BLOCK = 4096
+
+Scenes = Iterator[tuple[Image, Faces, NDArray[np.float32]]]
+"""BGR pictures with their faces, (n, 14), and the boxes in which nothing is judged, (m, 4)."""
+
+
+def split(material: Material, held_out: bool) -> Material:
+    """Return the material with only the faceless pictures to train on, or only those that are held out."""
+    numbers = np.arange(len(material.backgrounds)) % HELD_OUT_PART == 0
+    chosen = np.flatnonzero(numbers == held_out)
+    material.backgrounds = [material.backgrounds[index] for index in chosen]
+    if held_out:
+        material.mistakes = []  # they were cut out of all pictures
+    return material
+
+
+def made_up(material: Material, count: int, held_out: bool) -> Scenes:
+    """Yield made-up scenes."""
+    for number in range(count):
+        yield scene(material, np.random.default_rng((21, held_out, number)), held_out)
+
+
+def as_they_are(material: Material) -> Scenes:
+    """Yield the faceless pictures, each at one of a few sizes and as some camera would have it."""
+    rng = np.random.default_rng(22)
+    for picture in material.backgrounds:
+        for size_px in rng.choice(SIZES_PX, 2, replace=False):
+            scale = size_px / max(picture.shape[:2])
+            scaled = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            yield made_worse(scaled, rng), np.empty((0, 14), np.float32), np.empty((0, 4), np.float32)
+
+
+def crops(
+    scenes: Scenes, first: YuNet, teacher: YuNet, rng: Generator
+) -> Iterator[tuple[Image, NDArray[np.float32]]]:
+    """Yield crops, each with a row of score, whether it is a face, and its 7 points in parts of the crop."""
+    for bgr, faces, unjudged in scenes:
+        rgb = np.ascontiguousarray(bgr[:, :, ::-1])
+        found = [face for face in first.detect(rgb) if face.box.height >= SMALLEST_PX]
+        boxes = corners(found)
+        overlaps = pairwise_iou(boxes, faces[:, :4].astype(np.float64))
+        best = overlaps.max(axis=1, initial=0)
+        taught = teacher.detect(rgb)
+        other = np.concatenate([unjudged, corners(taught)])
+        doubtful = pairwise_iou(boxes, other.astype(np.float64)).max(axis=1, initial=0)
+        wrong = np.flatnonzero((best < NO_IOU) & (doubtful < NO_IOU))
+        wrong = rng.permutation(wrong)[:MOST_WRONG]
+        for index in [*np.flatnonzero(best >= SURE_IOU), *wrong]:
+            box, is_face = found[index].box, best[index] >= SURE_IOU
+            left, top, side = view(box, MARGIN)
+            points = np.zeros((7, 2))
+            if is_face:
+                true = faces[overlaps[index].argmax()]
+                points = (
+                    np.concatenate([true[:4].reshape(2, 2), landmarks(true, taught)]) - (left, top)
+                ) / side
+            row = np.array([found[index].score, is_face, *points.ravel()], np.float32)
+            yield margin_crop(bgr, box, MARGIN, STORED_PX), row
+
+
+def landmarks(true: NDArray[np.float32], taught: Sequence[Face]) -> NDArray[np.float64]:
+    """Return where the teacher sees the landmarks of a face that is there, (5, 2); no numbers if nowhere."""
+    box = Box(*true[:4].tolist())
+    same = max(taught, key=lambda face: face.box.iou(box), default=None)
+    if same is None or same.box.iou(box) < SURE_IOU:
+        return np.full((5, 2), np.nan)
+    return np.array(same.landmarks)
+
+
+def corners(faces: Sequence[Face]) -> NDArray[np.float64]:
+    """Return the boxes of faces, (n, 4)."""
+    boxes = [(face.box.left, face.box.top, face.box.right, face.box.bottom) for face in faces]
+    return np.array(boxes, np.float64).reshape(-1, 4)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("work", type=Path)
+    parser.add_argument("first", type=Path)
+    parser.add_argument("teacher", type=Path)
+    parser.add_argument("--scenes", type=int, default=20000)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    first, teacher = YuNet(options.first, score=SCORE), YuNet(options.teacher, score=0.4)
+    rng = np.random.default_rng(23)
+    blocks: list[
+        NDArray[np.uint8]
+    ] = []  # small arrays between large short-lived ones would scatter the memory
+    rows, held = [], []
+    for held_out in (False, True):
+        material = split(Material(options.work), held_out)
+        count = options.scenes // (HELD_OUT_PART if held_out else 1)
+        for scenes in (made_up(material, count, held_out), as_they_are(material)):
+            for image, row in tqdm(crops(scenes, first, teacher, rng), unit="crop", mininterval=10):
+                if len(rows) % BLOCK == 0:
+                    blocks.append(np.empty((BLOCK, *image.shape), np.uint8))
+                blocks[-1][len(rows) % BLOCK] = image
+                rows.append(row)
+                held.append(held_out)
+    table = np.stack(rows)
+    np.save(options.work / "candidates.npy", np.concatenate(blocks)[: len(rows)])
+    np.savez(
+        options.work / "candidates.npz",
+        score=table[:, 0],
+        is_face=table[:, 1],
+        points=table[:, 2:].reshape(-1, 7, 2),
+        held_out=np.array(held),
+    )
+    print(f"{len(table)} crops, of which {int(table[:, 1].sum())} are faces and {sum(held)} held out")
+
+
+if __name__ == "__main__":
+    main()
