@@ -16,7 +16,7 @@ from agegender.errors import ModelError
 from agegender.models import onnx_session
 from agegender.types import Estimate, Face, Gender, Image
 
-BATCH = 32
+BATCH = 8
 """The most faces that go through a net at once, which bounds the memory that a crowd takes."""
 
 
