@@ -113,15 +113,19 @@ def _reach(way: Sequence[float], size_px: int, more_px: int, most_px: int) -> tu
     return first, min(max(last, first + 1), most_px)
 
 
+def margin_square(box: Box, margin: float) -> tuple[float, float, float]:
+    """Return left, top and side, in pixels, of the square that `margin_crop` cuts out."""
+    (x, y), side = box.center, max(1.0, max(box.width, box.height) * (1 + 2 * margin))
+    return x - side / 2, y - side / 2, side
+
+
 def margin_crop(image: Image, box: Box, margin: float, size_px: int) -> Image:
     """Return the square around `box`, grown by `margin` of its longer side on each side.
 
     An RGB crop of shape (size_px, size_px, 3); where it leaves the image the border pixels are repeated.
     """
-    (x, y), side = box.center, max(1.0, max(box.width, box.height) * (1 + 2 * margin))
+    left, top, side = margin_square(box, margin)
     scale = size_px / side
-    matrix = np.array(
-        [[scale, 0, size_px / 2 - scale * x], [0, scale, size_px / 2 - scale * y]], dtype=np.float64
-    )
+    matrix = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]], dtype=np.float64)
     matrix[:, 2] += scale / 2 - 0.5
     return warp(image, matrix, size_px)

@@ -17,9 +17,6 @@ from agegender.types import Box, Face, Image
 STRIDES = (8, 16, 32)
 """The pixels between the cells of YuNet's three grids."""
 
-CLOSE_UP_PX = 160
-"""At this size a face that fills the picture is well within what the bundled detector knows: 280 pixels."""
-
 
 class YuNet:
     """YuNet (Wu et al., 2023) and nets with the same outputs: boxes with five landmarks, any size.

@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.alignment import margin_crop
-from agegender.detectors import CLOSE_UP_PX, YuNet, faces_of, non_maximum_suppression
+from agegender.alignment import margin_crop, margin_square
+from agegender.detectors import YuNet, faces_of, non_maximum_suppression
 from agegender.models import onnx_session
-from agegender.types import Box, Face, Image
+from agegender.types import Face, Image
 
 MARGIN = 0.3
 """What the second stage sees around a box, on each side, in parts of its longer side."""
+
+CLOSE_UP_PX = 160
+"""At this size a face that fills the picture is well within what the first stage knows: 280 pixels."""
 
 FIRST_SCORE = 0.2
 """From which score of the first stage on the second one looks: hardly a face on photographs has less."""
@@ -63,7 +66,7 @@ class Refined:
         score, points = self._session.run(
             ["score", "points"], {"crops": np.stack(crops)[..., ::-1], "scores": scores}
         )
-        views = np.array([view(face.box) for face in faces])
+        views = np.array([margin_square(face.box, MARGIN) for face in faces])
         places = views[:, None, :2] + points.astype(np.float64) * views[:, None, 2:]
         return np.concatenate([score[:, None], places.reshape(-1, 14)], axis=1)
 
@@ -76,9 +79,3 @@ def first_stage(path: Path, score: float = FIRST_SCORE) -> YuNet:
 def bundled(files: Mapping[str, Path]) -> Refined:
     """Return the detector of this project's own two nets, faces.onnx and refinement.onnx by name."""
     return Refined(first_stage(files["faces.onnx"]), files["refinement.onnx"])
-
-
-def view(box: Box, margin: float = MARGIN) -> tuple[float, float, float]:
-    """Return left, top and side, in pixels, of the square that `alignment.margin_crop` cuts out."""
-    (x, y), side = box.center, max(1.0, max(box.width, box.height) * (1 + 2 * margin))
-    return x - side / 2, y - side / 2, side

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +29,8 @@ from agegender.archives import Files
 from agegender.detectors import SSD, YuNet
 from agegender.errors import ImageError
 from agegender.refinement import bundled
-from agegender.types import Box, Detector, Face, Image
+from agegender.types import Detector, Face, Image
+from benchmarks.yardsticks import Enlarged, Haar
 
 LONG_SIDES_PX = (1024, 640)
 BORDER_PX = 56
@@ -38,48 +38,6 @@ LEAST_PX = 32.0
 SAME_IOU = 0.4
 """From this IoU on two boxes are of the same face: detectors draw them by different habits."""
 ENDINGS = (".jpg", ".jpeg", ".png")
-
-
-class Haar:
-    """The cascade of Lienhart (2002) in OpenCV's wheel: boxes without landmarks, of frontal faces only."""
-
-    name = "haar"
-    # YuNet's box in the units of Haar's square: width and height. Medians over FairFace's training pictures.
-    BOX_WIDTH, BOX_HEIGHT = 0.825, 1.08
-    # The logistic of the last stage's sum is the score: half of its inventions on photographs are below 0.5.
-    STAGE_MIDDLE, STAGE_STEEPNESS = 55.3, 6.0
-
-    def __init__(self) -> None:
-        folder = Path(cv2.__file__).parent / "data"
-        self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, in no order."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        squares, _, sums = self._cascade.detectMultiScale3(grey, minNeighbors=3, outputRejectLevels=True)
-        faces = []
-        for (left, top, side, _), stage in zip(squares, sums, strict=True):
-            x, y = left + side / 2, top + side / 2
-            halves = self.BOX_WIDTH * side / 2, self.BOX_HEIGHT * side / 2
-            score = 1 / (1 + math.exp(-self.STAGE_STEEPNESS * (float(stage) - self.STAGE_MIDDLE)))
-            faces.append(Face(Box(x - halves[0], y - halves[1], x + halves[0], y + halves[1]), score))
-        return tuple(face for face in faces if face.score >= 0.5)
-
-
-class Enlarged:
-    """YuNet-n on the picture made a quarter larger, in pixels of the picture as it is."""
-
-    LARGER = 1.25
-
-    def __init__(self, detector: Detector) -> None:
-        self.name = f"{detector.name}, larger"
-        self._detector = detector
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first."""
-        larger = np.asarray(cv2.resize(image, None, fx=self.LARGER, fy=self.LARGER), np.uint8)
-        x, y = image.shape[1] / larger.shape[1], image.shape[0] / larger.shape[0]
-        return tuple(face.moved(x, y) for face in self._detector.detect(larger))
 
 
 @dataclass(frozen=True, slots=True)

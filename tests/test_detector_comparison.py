@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from agegender.types import Box, Face, Image
-from benchmarks.detectors import Haar, compare, landmark_error, main, matched
+from benchmarks.detectors import compare, landmark_error, main, matched
+from benchmarks.yardsticks import Haar
 
 EYES = ((40.0, 40.0), (60.0, 40.0), (50.0, 52.0), (42.0, 62.0), (58.0, 62.0))
 PICTURE = np.zeros((200, 200, 3), np.uint8)

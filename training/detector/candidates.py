@@ -24,9 +24,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from agegender.alignment import margin_crop
+from agegender.alignment import margin_crop, margin_square
 from agegender.detectors import YuNet
-from agegender.refinement import view
 from agegender.types import Box, Face, Image
 from training.detector.material import Faces, Material
 from training.detector.measure import pairwise_iou
@@ -92,7 +91,7 @@ def crops(
         wrong = rng.permutation(wrong)[:MOST_WRONG]
         for index in [*np.flatnonzero(best >= SURE_IOU), *wrong]:
             box, is_face = found[index].box, best[index] >= SURE_IOU
-            left, top, side = view(box, MARGIN)
+            left, top, side = margin_square(box, MARGIN)
             points = np.zeros((7, 2))
             if is_face:
                 true = faces[overlaps[index].argmax()]
