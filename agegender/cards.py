@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
+from agegender.bars import over_ranges
 from agegender.drawing import label_parts
 from agegender.linking import overlay
 from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
@@ -65,25 +64,11 @@ def show_card(reading: Reading, crop: bytes, name: str, key: str) -> None:
 
 def show_ranges(age: Age) -> None:
     """Show how probable each of the eight ranges is, the most probable one standing out."""
-    table = pd.DataFrame({"range": RANGES, "probability": age.probabilities})
-    table["percent"] = [f"{100 * p:.0f} %" for p in age.probabilities]
-    base = alt.Chart(table, height=88).encode(
-        x=alt.X(
-            "range", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFontSize=10)
-        ),
-        y=alt.Y("probability", axis=None, scale=alt.Scale(domain=[0, 1.15 * max(age.probabilities)])),
-        tooltip=[alt.Tooltip("range", title="years"), alt.Tooltip("percent", title="probability")],
-    )
-    bars = base.mark_bar(cornerRadiusEnd=2).encode(
-        opacity=alt.condition(alt.datum.range == age.range, alt.value(1), alt.value(0.4))
-    )
-    text = base.mark_text(dy=-6, fontSize=10, color="#7A8394").encode(text="percent")
-    listed = ", ".join(f"{name}: {share}" for name, share in zip(RANGES, table["percent"], strict=True))
-    st.altair_chart(
-        (bars + text).properties(padding={"left": 0, "right": 0, "top": 4, "bottom": 0}),
-        width="stretch",
-        alt=f"How probable each range of years is. {listed}",
-    )
+    percents = [f"{100 * p:.0f} %" for p in age.probabilities]
+    end = 1.15 * max(age.probabilities)
+    chart = over_ranges(age.probabilities, percents, end, title="probability", height_px=88)
+    listed = ", ".join(f"{name}: {percent}" for name, percent in zip(RANGES, percents, strict=True))
+    st.vega_lite_chart(chart, width="stretch", alt=f"How probable each range of years is. {listed}")
 
 
 def count_of(number: int, noun: str) -> str:

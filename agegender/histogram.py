@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
-import altair as alt
-import pandas as pd
-
+from agegender.bars import over_ranges
 from agegender.drawing import FEMALE, MALE
 from agegender.types import RANGES, Reading
 
@@ -22,21 +21,11 @@ def count_ages(readings: Iterable[Reading]) -> dict[str, list[int]]:
     return {gender: numbers for gender, numbers in seen.items() if any(numbers)}
 
 
-def chart(gender: str, numbers: list[int], most: int) -> alt.LayerChart:
+def chart(gender: str, numbers: list[int], most: int) -> dict[str, Any]:
     """Return the numbers of faces, one a range, as bars; `most` is the largest number of any chart."""
-    table = pd.DataFrame({"range": RANGES, "faces": numbers, "text": [str(n) if n else "" for n in numbers]})
-    base = alt.Chart(table, height=120).encode(
-        x=alt.X(
-            "range", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelFontSize=10)
-        ),
-        y=alt.Y("faces", axis=None, scale=alt.Scale(domain=[0, 1.2 * most])),
-        tooltip=[alt.Tooltip("range", title="years"), alt.Tooltip("faces", title="faces")],
-    )
-    colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[gender])
-    bars = base.mark_bar(cornerRadiusEnd=2, color=colour)
-    text = base.mark_text(dy=-7, fontSize=11, color="#7A8394").encode(text="text")
-    both: alt.LayerChart = (bars + text).properties(padding={"left": 0, "right": 0, "top": 4, "bottom": 0})
-    return both
+    texts = [str(number) if number else "" for number in numbers]
+    colour = COLOURS[gender]
+    return over_ranges(numbers, texts, 1.2 * most, title="faces", height_px=120, colour_rgb=colour)
 
 
 def description(gender: str, numbers: list[int]) -> str:

@@ -128,6 +128,7 @@ def fetch_model(name: str) -> None:
 
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
+    memory.settle()
     st.html(STYLE)
     specs = models.load_manifest()
     with st.sidebar:

@@ -98,7 +98,7 @@ def show_summary(pictures: list[Picture]) -> None:
         for place, (gender, numbers) in zip(st.columns(2), ages.items(), strict=False):
             place.markdown(f"{gender} · {sum(numbers)}")
             chart = histogram.chart(gender, numbers, most)
-            place.altair_chart(chart, width="stretch", alt=histogram.description(gender, numbers))
+            place.vega_lite_chart(chart, width="stretch", alt=histogram.description(gender, numbers))
     with st.container(horizontal=True):
         if len(pictures) > 1:
             zipped = partial(bundle.zipped, pictures, look)

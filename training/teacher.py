@@ -1,0 +1,41 @@
+"""Write down what a trained net says of every training face, for another training to learn from.
+
+    python -m training.teacher WORK MODEL
+
+MODEL is a file of `training.export` or `training.quantize`. The faces are read as the app reads them. Gives
+WORK/teacher.npz: `bins`, (n, 10) probabilities of the ages between `EDGES_YEARS`, and `p_female`, (n,).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from agegender.estimators import Apparent
+from agegender.types import Box, Face
+from training.faces import Faces
+
+EDGES_YEARS = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 100)
+"""FairFace's groups, with 80 as one more limit. The first and the last are open-ended."""
+
+
+def main(work: Path, model: Path) -> None:
+    cv2.setNumThreads(1)
+    faces, estimator = Faces(work), Apparent(model)
+    bins, p_female = [], []
+    for index in tqdm(range(len(faces))):
+        face = Face(Box(*faces.boxes[index]), 1.0, tuple(map(tuple, faces.landmarks[index])))
+        for years_pmf, female in estimator.outputs(faces.pictures[index], [face]):
+            bins.append(np.add.reduceat(years_pmf, EDGES_YEARS[:-1], axis=1))
+            p_female.append(female)
+    np.savez(work / "teacher.npz", bins=np.concatenate(bins), p_female=np.concatenate(p_female))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
