@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import av
 import cv2
 import numpy as np
+from aiortc.contrib.media import MediaRelay
 
 from agegender.analyzer import Analyzer
 from agegender.drawing import Part, annotate, blur_faces
@@ -151,6 +153,15 @@ class _Stream:
         if scene is not None:
             self.error = None
         return scene
+
+
+def let_nothing_queue_up(relay: MediaRelay) -> None:
+    """Have whoever is slower than the camera get the newest frame next, not the one after the last.
+
+    streamlit-webrtc has every frame wait for the encoder of the video that goes back. On a server that
+    encodes fewer than come, the video is later and later, and each second takes some megabytes more.
+    """
+    relay.subscribe = partial(type(relay).subscribe, relay, buffered=False)  # type: ignore[method-assign]
 
 
 def to_image(frame: av.VideoFrame, mirror: bool) -> Image:

@@ -8,11 +8,12 @@ from datetime import datetime
 
 import streamlit as st
 from streamlit_webrtc import webrtc_streamer
+from streamlit_webrtc.relay import get_global_relay
 
 from agegender import roster, ui
 from agegender.ice import ice_servers
 from agegender.images import encode_jpeg
-from agegender.streaming import Settings, VideoProcessor
+from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up
 
 CAMERAS = {"Front": "user", "Back": "environment"}
 
@@ -79,6 +80,7 @@ def stream(camera: str, processor: VideoProcessor) -> bool:
         state.pop("live_switch", None)
     step = state.get("live_switch", ("", 0.0))[0]
     st.html(FORGET_CAMERA.format(camera), unsafe_allow_javascript=True)
+    let_nothing_queue_up(get_global_relay())
     context = webrtc_streamer(
         key=f"live-{camera}",
         video_frame_callback=processor.recv,

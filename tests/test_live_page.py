@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import streamlit as st
 import streamlit_webrtc
+from aiortc.contrib.media import MediaRelay
 from streamlit.testing.v1 import AppTest
 
 from agegender import images, ui
@@ -75,6 +76,7 @@ def streamer(monkeypatch: pytest.MonkeyPatch, stub: OneFace) -> Streamer:
     assert stub.error is None
     found = Streamer()
     monkeypatch.setattr(streamlit_webrtc, "webrtc_streamer", found)
+    monkeypatch.setattr(streamlit_webrtc.relay, "get_global_relay", MediaRelay)
     return found
 
 

@@ -15,13 +15,14 @@ import av
 import numpy as np
 import pytest
 from aiortc import VideoStreamTrack
+from aiortc.contrib.media import MediaRelay
 from clips import face_on
 from streamlit_webrtc.models import CallbackAttachableProcessor
 from streamlit_webrtc.process import AsyncVideoProcessTrack
 
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
-from agegender.streaming import Settings, VideoProcessor, to_image
+from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up, to_image
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 AGE = Age((0, 0, 0, 0, 1, 0, 0, 0), 28, 25, 32)
@@ -280,6 +281,23 @@ def test_behind_streamlit_webrtc_what_is_shown_is_hardly_older_than_the_newest_f
     assert max(lags[5:]) <= 0.3 * 30, "older than one analysis"
     assert sorted(lags)[len(lags) // 2] <= 2
     assert processor.latest is None  # it has ended
+
+
+def test_a_slow_encoder_is_given_the_newest_frame_and_no_other_waits() -> None:
+    async def play() -> None:
+        relay, camera = MediaRelay(), Camera(60)
+        let_nothing_queue_up(relay)
+        encoder = relay.subscribe(camera)
+        await encoder.recv()
+        for _ in range(3):
+            began = camera.number
+            while camera.number < began + 10:  # it encodes for as long as ten frames take to come
+                await asyncio.sleep(0.01)
+            frame = await encoder.recv()
+            assert frame.pts is not None and frame.pts // 3000 >= began + 10
+        camera.stop()
+
+    asyncio.run(play())
 
 
 def test_frames_that_streamlit_webrtc_drops_are_counted() -> None:
