@@ -9,17 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.types import Box, Face, Image
+from agegender.types import Box, Face, Image, Point
 
 # Where the five landmarks of a frontal face lie in the aligned crop, as parts of its side. The shape is
 # ArcFace's well-known template for 112×112 crops (Deng et al., 2019), made 1.13 times as large and moved
 # up, so that the crop shows what FairFace's pictures show, from hairline to chin, and little beyond.
-TEMPLATE = (
-    np.array(
-        [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
+TEMPLATE = tuple(
+    ((x - 56.0) * 1.13 / 112 + 0.5, (y - 64.0) * 1.13 / 112 + 0.42)
+    for x, y in (
+        (38.2946, 51.6963),
+        (73.5318, 51.5014),
+        (56.0252, 71.7366),
+        (41.5493, 92.3655),
+        (70.7299, 92.2041),
     )
-    - (56.0, 64.0)
-) * (1.13 / 112) + (0.5, 0.42)
+)
 
 # The middle of the box that YuNet draws around such a face, and the root of its area, in the same units:
 # where a box without landmarks is laid. Medians over FairFace's training faces with 60 to 120 pixels of
@@ -28,17 +32,17 @@ TEMPLATE_BOX_CENTER = (0.5, 0.435)
 TEMPLATE_BOX_SIDE = 0.94
 
 
-def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def similarity(source: Sequence[Point], target: Sequence[Point]) -> NDArray[np.float64]:
     """Return the 2×3 matrix of rotation, scale and shift that best maps `source` onto `target`.
 
-    Both are (n, 2) arrays of points, n at least 2 and not all the same. Least squares, without
-    reflection: in two dimensions Umeyama's solution (1991) is a single complex number.
+    As many points of each, at least 2 and not all the same. Least squares, without reflection: in two
+    dimensions Umeyama's solution (1991) is a single complex number.
     """
-    z = source[:, 0] + 1j * source[:, 1]
-    w = target[:, 0] + 1j * target[:, 1]
-    z_mean, w_mean = z.mean(), w.mean()
-    z_centered = z - z_mean
-    turn = np.vdot(z_centered, w - w_mean) / max(np.vdot(z_centered, z_centered).real, 1e-12)
+    z, w = [complex(*point) for point in source], [complex(*point) for point in target]
+    z_mean, w_mean = sum(z) / len(z), sum(w) / len(w)
+    centered = [point - z_mean for point in z]
+    size = sum(point.real**2 + point.imag**2 for point in centered)
+    turn = sum(a.conjugate() * (b - w_mean) for a, b in zip(centered, w, strict=True)) / max(size, 1e-12)
     shift = w_mean - turn * z_mean
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
@@ -49,7 +53,7 @@ def face_matrix(face: Face) -> NDArray[np.float64]:
     From the five landmarks where there are some, else from the box alone, taken as upright.
     """
     if face.landmarks:
-        return similarity(np.asarray(face.landmarks, dtype=np.float64), TEMPLATE)
+        return similarity(face.landmarks, TEMPLATE)
     (x, y), side = face.box.center, max(1.0, (face.box.width * face.box.height) ** 0.5)
     scale = TEMPLATE_BOX_SIDE / side
     return np.array(
@@ -78,7 +82,7 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     that fine texture does not turn into noise.
     """
     height, width = image.shape[:2]
-    shrink = 1 / max(float(np.hypot(*matrix[:, 0])), 1e-9)
+    shrink = 1 / max(float(np.hypot(*matrix[:, 0])), 1e-9) + 1e-6  # 7.9999 of rounding errors is 8
     more = 3 + int(min(shrink, max(width, height)))  # of the last block a part may have to go
     across, down = cv2.invertAffineTransform(matrix).tolist()
     left, right = _reach(across, size_px, more, width)

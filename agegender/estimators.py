@@ -56,9 +56,9 @@ class Apparent:
         """Yield how probable each year of age is, (n, 100), and being female, (n,), some faces at a time."""
         for batch in _batches(faces):
             crops = [
-                align(image, face, self._size_px, margin)[:, :: -1 if mirrored else 1]
+                cv2.flip(crop, 1) if mirrored else crop  # many times as fast as to step backwards
                 for margin, mirrored in self.VIEWS
-                for face in batch
+                for crop in (align(image, face, self._size_px, margin) for face in batch)
             ]
             years_pmf, p_female = self._session.run(["years_pmf", "p_female"], {"faces": np.stack(crops)})
             views = len(self.VIEWS), len(batch)

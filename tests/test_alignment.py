@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import images
-from agegender.alignment import TEMPLATE, align, face_matrix, margin_crop, similarity
+from agegender import alignment, images
+from agegender.alignment import align, face_matrix, margin_crop, similarity
 from agegender.types import Box, Face, Image
 
+TEMPLATE = np.array(alignment.TEMPLATE)
 SAMPLES = Path(__file__).parents[1] / "samples"
 coordinates = st.tuples(*[st.floats(-2000, 2000)] * 2)
 
