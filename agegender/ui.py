@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import streamlit as st
 
@@ -60,6 +61,14 @@ class Settings:
     detector: str = "auto"
     estimator: str = "apparent"
     look: Look = field(default_factory=Look)
+
+
+class Upload(NamedTuple):
+    """A file that somebody uploaded: what tells it from others, its name as they gave it, and its bytes."""
+
+    file_id: str
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +171,20 @@ def facts(spec: ModelSpec) -> str:
 def escape(text: str) -> str:
     """Return text so that Streamlit's Markdown shows it as it is, on one line."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
+def uploads(
+    label: str, kinds: Sequence[str], *, key: str, max_mb: int, many: bool | Literal["directory"] = False
+) -> list[Upload]:
+    """Draw a field for files, or for a folder of them, and return what was put into it.
+
+    The bytes are those that the server holds anyway. What Streamlit's field itself returns is another copy
+    of each of them, made every time the page runs.
+    """
+    st.file_uploader(label, kinds, accept_multiple_files=many, max_upload_size=max_mb, key=key)
+    held = st.session_state[key]
+    files = held if isinstance(held, list) else [held] if held else []
+    return [Upload(file.file_id, file.name, file.getvalue()) for file in files]
 
 
 def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from agegender import bundle, cards, histogram, ui
 from agegender.bundle import Picture
@@ -30,27 +29,21 @@ Named = tuple[str, bytes]
 
 def from_files() -> list[Named]:
     """Return the uploaded pictures, no more than are analysed at once."""
-    return first(
-        st.file_uploader(
-            f"Pictures, up to {ui.MAX_MB} MB each",
-            TYPES,
-            accept_multiple_files=True,
-            max_upload_size=ui.MAX_MB,
-        )
-    )
+    label = f"Pictures, up to {ui.MAX_MB} MB each"
+    return first(ui.uploads(label, TYPES, key="photos-files", max_mb=ui.MAX_MB, many=True))
 
 
 def from_folder() -> list[Named]:
     """Return the pictures of a folder, no more than are analysed at once."""
     label = f"A folder with pictures, up to {ui.MAX_MB} MB each"
-    return first(st.file_uploader(label, TYPES, accept_multiple_files="directory", max_upload_size=ui.MAX_MB))
+    return first(ui.uploads(label, TYPES, key="photos-folder", max_mb=ui.MAX_MB, many="directory"))
 
 
-def first(files: Sequence[UploadedFile]) -> list[Named]:
+def first(files: Sequence[ui.Upload]) -> list[Named]:
     """Return as many of the files as are analysed at once, and say so where there are more."""
     if len(files) > ui.MAX_PICTURES:
         st.warning(f"Only the first {ui.MAX_PICTURES} pictures are analysed. Remove some to see others.")
-    return [(file.name, file.getvalue()) for file in files[: ui.MAX_PICTURES]]
+    return [(file.name, file.data) for file in files[: ui.MAX_PICTURES]]
 
 
 def from_camera() -> list[Named]:

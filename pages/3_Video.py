@@ -32,8 +32,8 @@ def choose_video() -> tuple[str, str, BytesIO] | None:
     if way == "Sample":
         st.caption("Six seconds made of two portraits in the public domain (NASA, US Navy).")
         return "sample", "sample.mp4", BytesIO(sample())
-    file = st.file_uploader(f"A video, {LIMITS}", TYPES, max_upload_size=MAX_BYTES // 1_000_000)
-    return (file.file_id, file.name, file) if file else None
+    files = ui.uploads(f"A video, {LIMITS}", TYPES, key="video-file", max_mb=MAX_BYTES // 1_000_000)
+    return (files[0].file_id, files[0].name, BytesIO(files[0].data)) if files else None
 
 
 def choose_options(look: Look) -> Options:
