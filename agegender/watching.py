@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
+from agegender import memory
 from agegender.analyzer import Analyzer
 from agegender.following import Follower
 from agegender.rates import Meter
@@ -19,6 +20,10 @@ PATIENCE_S = 0.05
 
 BUDGET_S = 0.06
 """About how long estimation may take a frame, so that no crowd holds up the boxes."""
+
+TIDY_S = 60.0
+"""How often memory that lies between pieces in use is given back: frames of many kinds leave it in pieces,
+which over hours of video come to a hundred megabytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +48,7 @@ class Watcher:
         self._mirror = False
         self._scene: Scene | None = None
         self._pending: Future[Scene] | None = None
+        self._tidied_s = 0.0
 
     def look(
         self,
@@ -64,11 +70,17 @@ class Watcher:
             self._mirror, self._scene, self._pending = mirror, None, None
         self._collect()
         if self._pending is None:
+            self._tidy(time_s)
             self._pending = _in_thread(lambda: _follow(follower, image, time_s, threshold, smallest_px))
             if self._meter.analysis_s <= PATIENCE_S:
                 wait([self._pending], PATIENCE_S)
             self._collect()
         return self._scene
+
+    def _tidy(self, time_s: float) -> None:
+        if time_s - self._tidied_s >= TIDY_S:
+            self._tidied_s = time_s
+            memory.give_back()
 
     def _collect(self) -> None:
         if self._pending is None or not self._pending.done():

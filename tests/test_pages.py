@@ -289,3 +289,22 @@ def test_a_folder_can_be_chosen() -> None:
     page = photos()
     page.segmented_control[0].set_value("Folder").run()
     assert good(page).file_uploader[0].proto.accept_directory
+
+
+def test_an_upload_is_held_once_however_often_the_page_runs() -> None:
+    """Streamlit's own field returns another copy of every byte in each run."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from agegender import ui
+
+        st.session_state.setdefault("seen", []).extend(ui.uploads("A file", ["png"], key="file", max_mb=1))
+
+    app = AppTest.from_function(page).run()
+    app.file_uploader[0].set_value(("a.png", b"many bytes" * 1000, "image/png")).run()
+    app.run()
+    first, second = app.session_state["seen"]
+    assert first.name == "a.png"
+    assert first.data == b"many bytes" * 1000
+    assert first.data is second.data

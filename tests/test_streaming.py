@@ -20,6 +20,7 @@ from clips import face_on
 from streamlit_webrtc.models import CallbackAttachableProcessor
 from streamlit_webrtc.process import AsyncVideoProcessTrack
 
+from agegender import memory
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up, to_image
@@ -355,6 +356,18 @@ def test_a_long_video_takes_no_more_memory_than_a_short_one() -> None:
     finally:
         tracemalloc.stop()
     assert grown < 100_000
+
+
+def test_a_long_video_gives_memory_back_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[float] = []
+    now_s = 1000.0
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(now_s))
+    processor = processor_of(Stub(), clock=lambda: now_s)
+    for second in range(150):
+        now_s = 1000.0 + second
+        processor.recv(frame_of(grey()))
+        settle()
+    assert given_back == [1000, 1060, 1120]
 
 
 def test_a_visitor_who_just_goes_leaves_no_thread() -> None:
