@@ -168,6 +168,8 @@ if f"live-processor-{camera}" not in state:
 processor: VideoProcessor = state[f"live-processor-{camera}"]
 processor.settings = settings
 active = stream(camera, processor)
-st.fragment(show_live, run_every=0.5 if active else None)(active, processor)
+people = st.container()
 take_picture(active, processor)
 st.caption(PRIVACY)
+with people:  # last: where it asks to be run again before all is drawn, Streamlit drops what comes after it
+    st.fragment(show_live, run_every=0.5 if active else None)(active, processor)
