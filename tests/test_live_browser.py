@@ -175,6 +175,8 @@ def test_stop_start_again_leave_and_come_back(context: BrowserContext, url: str)
 
 def test_two_visitors_at_once(browser: Browser, url: str) -> None:
     with browser.new_context() as one, browser.new_context() as other:
+        for each in (one, other):
+            each.set_default_timeout(PATIENCE_MS)
         pages = [opened(one, url), opened(other, url)]
         pages[1].get_by_text("Hide faces").click()
         assert eventually(pages[1], lambda: roughness(grab(pages[1])) < 0.6 * roughness(grab(pages[0])))
