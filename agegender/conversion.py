@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from hashlib import sha256
 from io import BytesIO
 
 import numpy as np
@@ -17,8 +18,13 @@ from agegender.types import Image
 MAX_EXIF_BYTES = 1_000_000
 """Cameras write some kilobytes. Larger ones can hold millions of numbers, each of which takes Pillow time."""
 
-STRIP_PIXELS = 1_000_000
+STRIP_PIXELS = 300_000
 """So much of a picture is converted at a time: it fits the processor's cache, and takes next to no memory."""
+
+MOST_PROFILES = 64
+_changing_nothing: set[bytes] = set()
+"""Sums of the profiles that were found to be sRGB: cameras and programs write the same few, and to look costs
+as much as to decode a megapixel."""
 
 # What each value of EXIF's orientation asks for, to turn the stored picture upright; 1 is upright.
 UPRIGHT = {
@@ -112,7 +118,7 @@ def srgb_transform(picture: PIL.Image.Image) -> ImageCms.ImageCmsTransform | Non
     P3, whose skin would look pale, and printers' CMYK is far off.
     """
     profile = picture.info.get("icc_profile")
-    if not profile:
+    if not profile or (picture.mode != "CMYK" and sha256(profile).digest() in _changing_nothing):
         return None
     try:
         transform = ImageCms.buildTransform(
@@ -121,7 +127,11 @@ def srgb_transform(picture: PIL.Image.Image) -> ImageCms.ImageCmsTransform | Non
             "CMYK" if picture.mode == "CMYK" else "RGB",
             "RGB",
         )
-        return None if picture.mode != "CMYK" and changes_nothing(transform) else transform
+        if picture.mode != "CMYK" and changes_nothing(transform):
+            if len(_changing_nothing) < MOST_PROFILES:
+                _changing_nothing.add(sha256(profile).digest())
+            return None
+        return transform
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
 

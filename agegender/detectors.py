@@ -171,10 +171,13 @@ def faces_of(rows: NDArray[np.float64]) -> tuple[Face, ...]:
     )
 
 
-def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> list[int]:
+def non_maximum_suppression(
+    boxes_xyxy: NDArray[np.float64], overlap: float, within: float = 1.0
+) -> list[int]:
     """Return the indices of the boxes to keep, of (n, 4) boxes that come best first.
 
-    A box goes where its IoU with a better one that stays is above `overlap`.
+    A box goes where its IoU with a better one that stays is above `overlap`, or where more than the part
+    `within` of the smaller one of the two lies in the other.
     """
     left, top, right, bottom = boxes_xyxy.T
     areas = (right - left) * (bottom - top)
@@ -186,5 +189,6 @@ def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> 
         widths = np.minimum(right[best], right[waiting]) - np.maximum(left[best], left[waiting])
         heights = np.minimum(bottom[best], bottom[waiting]) - np.maximum(top[best], top[waiting])
         shared = np.clip(widths, 0, None) * np.clip(heights, 0, None)
-        waiting = waiting[shared <= overlap * (areas[best] + areas[waiting] - shared)]
+        apart = shared <= overlap * (areas[best] + areas[waiting] - shared)
+        waiting = waiting[apart & (shared <= within * np.minimum(areas[best], areas[waiting]))]
     return kept

@@ -10,14 +10,18 @@ from agegender.detectors import YuNet, non_maximum_suppression
 from agegender.scaling import scale_down
 from agegender.types import Box, Face, Image
 
-FIRST_PX, WHOLE_PX, PART_PX = 640, 1280, 1600
+FIRST_PX, WHOLE_PX, PART_PX = 640, 1280, 1440
 """The long side of the picture in the first look, in a second one at all of it, and at parts of it."""
 
-DOUBT = 0.07
-"""The least score in the first look that has a second one made: with it no face of 12 pixels at `WHOLE_PX`
-got lost on photographs and on copies of them with smaller faces (docs/decisions.md)."""
+DOUBT = 0.05
+"""The least score in the first look that has a second one made."""
 
-SMALL_PX = 32.0
+DOUBT_A_PX = 1 / 300
+"""What a face that was not sure must score in the first look for each pixel of its height: large ones are
+seen well already, and cost most to look at again. With both no face got lost on photographs
+(docs/decisions.md)."""
+
+SMALL_PX = 28.0
 """Faces that are lower in the first look are looked at again for better landmarks: down to there what is
 estimated with them is as right as with the best."""
 
@@ -28,8 +32,13 @@ LEAST_PART_PX = 48.0
 OVERLAP = 0.3
 """The IoU from which on two faces are the same one."""
 
-MOST_PARTS = 0.5
-"""Parts that make up more of the picture than this are no cheaper than all of it."""
+WITHIN = 0.8
+"""The part of the smaller one that lies in the other from which on they are, too: at one size a face is
+seen, at another the head around it."""
+
+MOST_PARTS = 1.2
+"""Parts with this many times the pixels of a second look at all of it are no cheaper: pixel for pixel small
+looks take two thirds of the time, as they fit the processor's cache."""
 
 
 class TwoLooks:
@@ -49,14 +58,21 @@ class TwoLooks:
         scale = min(1.0, FIRST_PX / max(width, height))
         seen = self._look(image, Box(0, 0, width, height), FIRST_PX)
         sure = [face for face in seen if face.score >= self.score]
-        doubts = [face for face in seen if face.score < self.score or face.box.height * scale < SMALL_PX]
+        doubts = [face for face in seen if self._in_doubt(face, face.box.height * scale)]
         if scale == 1.0 or not doubts:
             return tuple(sure)
         parts = joined([around(face.box, width, height, LEAST_PART_PX / scale) for face in doubts])
-        if sum(part.area for part in parts) > MOST_PARTS * width * height:
+        of_parts, of_all = (min(1.0, px / max(width, height)) ** 2 for px in (PART_PX, WHOLE_PX))
+        if sum(part.area for part in parts) * of_parts > MOST_PARTS * width * height * of_all:
             return best(self._look(image, Box(0, 0, width, height), WHOLE_PX), self.score)
         closer = [face for part in parts for face in self._look(image, part, PART_PX)]
         return best([*closer, *sure], self.score)
+
+    def _in_doubt(self, face: Face, height_px: float) -> bool:
+        """Return whether a face is worth a closer look, by its height in pixels of the first one."""
+        if face.score >= self.score:
+            return height_px < SMALL_PX
+        return face.score >= height_px * DOUBT_A_PX
 
     def _look(self, image: Image, part: Box, long_side_px: int) -> tuple[Face, ...]:
         """Return what is seen in a part, in pixels of the image, which is scaled to this long side."""
@@ -78,25 +94,29 @@ def around(box: Box, width_px: int, height_px: int, least_px: float) -> Box:
 
 
 def joined(boxes: list[Box]) -> list[Box]:
-    """Return the boxes with those that overlap, or would by growing, made one around both."""
+    """Return the boxes with those made one that are no larger together, with what is between them."""
     apart: list[Box] = []
     for box in boxes:
-        while touching := [other for other in apart if box.intersection(other).area > 0]:
-            apart = [other for other in apart if other not in touching]
-            touching.append(box)
-            box = Box(
-                min(each.left for each in touching),
-                min(each.top for each in touching),
-                max(each.right for each in touching),
-                max(each.bottom for each in touching),
-            )
+        while near := [o for o in apart if around_both(box, o).area <= box.area + o.area]:
+            apart.remove(near[0])
+            box = around_both(box, near[0])
         apart.append(box)
     return apart
+
+
+def around_both(one: Box, other: Box) -> Box:
+    """Return the least box that holds both."""
+    return Box(
+        min(one.left, other.left),
+        min(one.top, other.top),
+        max(one.right, other.right),
+        max(one.bottom, other.bottom),
+    )
 
 
 def best(faces: Sequence[Face], score: float) -> tuple[Face, ...]:
     """Return the faces of at least this score, most confident first, and each only once."""
     ranked = sorted((face for face in faces if face.score >= score), key=lambda face: -face.score)
     boxes = [(face.box.left, face.box.top, face.box.right, face.box.bottom) for face in ranked]
-    kept = non_maximum_suppression(np.array(boxes, dtype=np.float64).reshape(-1, 4), OVERLAP)
+    kept = non_maximum_suppression(np.array(boxes, dtype=np.float64).reshape(-1, 4), OVERLAP, WITHIN)
     return tuple(ranked[i] for i in kept)

@@ -164,15 +164,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows += compare(f"photographs, {long_side_px} pixels", photos, yunet, others, LEAST_PX)
     portraits = (bordered(image) for image in pictures_of(options.portraits, options.limit))
     rows += compare(f"portraits, border of {BORDER_PX} pixels", portraits, yunet, others, 0.0)
-    if options.json:
-        print(json.dumps([asdict(row) for row in rows]))
-        return
+    print(json.dumps([asdict(row) for row in rows]) if options.json else lines(rows))
+
+
+def lines(rows: Iterable[Row]) -> str:
+    """Return a line a row, to be read."""
+    texts = []
     for row in rows:
         error = "–" if row.landmark_error is None else f"{row.landmark_error:.3f}"
-        print(
+        texts.append(
             f"{row.pictures:28} {row.detector:23} recall {row.recall:6.1%} of {row.faces:4}  invented "
             f"{row.invented_a_picture:.2f} a picture  landmarks {error:>5}  {row.milliseconds:6.1f} ms"
         )
+    return "\n".join(texts)
 
 
 if __name__ == "__main__":

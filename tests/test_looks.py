@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agegender import images, models
 from agegender.detectors import YuNet
-from agegender.looks import DOUBT, TwoLooks, around, joined
+from agegender.looks import DOUBT, TwoLooks, around, around_both, best, joined
 from agegender.types import Box, Face, Image
 
 NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
@@ -82,15 +82,15 @@ def test_a_doubt_is_looked_at_closely_and_told_in_pixels_of_the_picture() -> Non
 
 
 def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
-    squares = [(x, y, 200 if x == y else 60) for x in (60, 560, 1060) for y in (60, 360)]
-    image = np.zeros((700, 1280, 3), np.uint8)
-    for number, (left, top, _) in enumerate(squares, 1):
-        image[top : top + 63, left : left + 63] = 30 * number
-    spots = Spots()
-    detector = TwoLooks(spots)  # type: ignore[arg-type]
-    faces = detector.detect(np.ascontiguousarray(image.repeat(2, axis=0).repeat(2, axis=1)[:1400, :2560]))
-    assert len(faces) == 6
-    assert spots.widths[0] == 640
+    image = np.zeros((960, 1280, 3), np.uint8)
+    places = [(x, y) for x in range(40, 1240, 120) for y in range(40, 920, 120)]
+    for number, (left, top) in enumerate(places, 1):
+        image[top : top + 48, left : left + 48] = 3 * number
+    widths, faces = look(image)
+    assert {(face.box.left, face.box.top) for face in faces} == set(places)
+    assert len(faces) == len(places)
+    assert widths[0] == 640
+    assert len(widths) == 2
 
 
 def test_a_small_picture_is_looked_at_once() -> None:
@@ -106,11 +106,18 @@ BOXES = st.builds(
 
 
 @given(st.lists(BOXES, max_size=12))
-def test_parts_cover_every_doubt_and_lie_apart(boxes: list[Box]) -> None:
+def test_parts_cover_every_doubt_and_are_cheaper_apart(boxes: list[Box]) -> None:
     parts = joined(boxes)
     for box in boxes:
         assert box.area > 0
         assert any(part.intersection(box) == box for part in parts)
     for i, part in enumerate(parts):
         assert Box(0, 0, 1000, 700).intersection(part) == part
-        assert all(part.intersection(other).area == 0 for other in parts[:i])
+        assert all(around_both(part, other).area > part.area + other.area for other in parts[:i])
+    assert sum(part.area for part in parts) <= sum(box.area for box in boxes)
+
+
+def test_a_face_and_the_head_around_it_are_one() -> None:
+    face, head = Box(190, 180, 216, 216), Box(174, 162, 240, 238)
+    kept = best([Face(head, 0.74), Face(face, 0.87), Face(Box(220, 100, 310, 210), 0.9)], 0.7)
+    assert [one.box for one in kept] == [Box(220, 100, 310, 210), face]
