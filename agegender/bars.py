@@ -10,8 +10,8 @@ from typing import Any
 
 from agegender.types import RANGES
 
-PALE = {"condition": {"test": "datum.most", "value": 1}, "value": 0.4}
-"""How opaque the bars are of which only the highest is to stand out."""
+PALE = {"condition": {"test": "datum.told", "value": 1}, "value": 0.4}
+"""How opaque the bars are of which only one is to stand out."""
 
 
 def over_ranges(
@@ -21,15 +21,16 @@ def over_ranges(
     *,
     title: str,
     height_px: int,
+    told: str = "",
     colour_rgb: tuple[int, int, int] | None = None,
 ) -> dict[str, Any]:
     """Return the chart of one value a range, each with its text above, up to the `end` of the scale.
 
     `title` is what the values are called where they are pointed at. Without a colour they have that of the
-    page's theme, and all but the highest are pale.
+    page's theme, and all but the range that is `told` are pale.
     """
     rows = [
-        {"range": name, "value": value, "text": text, "most": value == max(values)}
+        {"range": name, "value": value, "text": text, "told": name == told}
         for name, value, text in zip(RANGES, values, texts, strict=True)
     ]
     colour = {"color": "#{:02x}{:02x}{:02x}".format(*colour_rgb)} if colour_rgb else {}

@@ -63,10 +63,10 @@ def show_card(reading: Reading, crop: bytes, name: str, key: str) -> None:
 
 
 def show_ranges(age: Age) -> None:
-    """Show how probable each of the eight ranges is, the most probable one standing out."""
+    """Show how probable each of the eight ranges is, the one that is told standing out."""
     percents = [f"{100 * p:.0f} %" for p in age.probabilities]
     end = 1.15 * max(age.probabilities)
-    chart = over_ranges(age.probabilities, percents, end, title="probability", height_px=88)
+    chart = over_ranges(age.probabilities, percents, end, title="probability", height_px=88, told=age.range)
     listed = ", ".join(f"{name}: {percent}" for name, percent in zip(RANGES, percents, strict=True))
     st.vega_lite_chart(chart, width="stretch", alt=f"How probable each range of years is. {listed}")
 

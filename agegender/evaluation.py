@@ -159,9 +159,9 @@ def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float3
 
 
 def _fairface_group(pmf: NDArray[np.float32] | None, age: Age) -> int:
-    """Return the most probable of FairFace's groups, or where there is none, that of the expected age."""
+    """Return which of FairFace's groups the median lies in, as the range that is shown of the eight."""
     if pmf is not None:
-        return int(np.argmax(np.add.reduceat(pmf, FAIRFACE_STARTS)))
+        return int((np.add.reduceat(pmf, FAIRFACE_STARTS).cumsum()[:-1] < 0.5).sum())
     return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle
 
 

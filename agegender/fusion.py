@@ -17,7 +17,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from agegender.types import WARNINGS, Age, Estimate, Face, Gender
+from agegender.types import RANGES, WARNINGS, Age, Estimate, Face, Gender
 
 FADE_S = 6.0
 """After this long a view weighs 1/e of what it did."""
@@ -32,7 +32,9 @@ SETTLE_S = 1.0
 """For how long what is shown of a new track follows the evidence freely."""
 
 LEAD, LEAD_S = 0.2, 2.0
-"""By how much another range or gender must be more probable, and for how long, to be shown instead."""
+"""By how much another range or gender must be more probable, and for how long, to be shown instead.
+
+For a range that counts against all before it: half of the probability lies beyond where it begins."""
 
 STEP_YEARS, STEP_PROBABILITY = 1.0, 0.03
 """How far the evidence must have moved for the figures that are shown to follow."""
@@ -110,9 +112,7 @@ def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: f
     age, gender = evidence.age, evidence.gender
     if shown is None or time_s - first_seen_s <= SETTLE_S:
         return Shown(age, gender, warnings=evidence.warnings())
-    held = shown.age.probabilities.index(max(shown.age.probabilities))
-    age_lead = max(age.probabilities) - age.probabilities[held]
-    age_rival_s = _rival_since(age_lead, shown.age_rival_s, time_s)
+    age_rival_s = _rival_since(_age_lead(shown.age, age), shown.age_rival_s, time_s)
     gender_lead = (gender.probability if gender.label != shown.gender.label else 0.5) * 2 - 1
     gender_rival_s = _rival_since(gender_lead, shown.gender_rival_s, time_s)
     return Shown(
@@ -145,6 +145,13 @@ def frontality(face: Face) -> float:
         return 0.1
     nose = ((nose_x - right_x) * across[0] + (nose_y - right_y) * across[1]) / length**2
     return min(1.0, max(0.1, 1 - abs(2 * nose - 1)))
+
+
+def _age_lead(shown: Age, age: Age) -> float:
+    """Return by how much more probable it is to be beyond the range that is shown than in it or before it."""
+    held, leading = RANGES.index(shown.range), RANGES.index(age.range)
+    beyond = age.probabilities[held + 1 :] if leading > held else age.probabilities[:held]
+    return 2 * sum(beyond) - 1
 
 
 def _rival_since(lead: float, since_s: float | None, time_s: float) -> float | None:

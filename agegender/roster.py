@@ -50,7 +50,7 @@ def row(track: Track, reading: Reading, image: Image) -> str:
     age, gender = reading.age, reading.gender
     cells = (
         f"<img alt='' src='{crop(image, reading.face.box)}'/>{track.number}",
-        f"<b>{age.range}</b> {percent(max(age.probabilities))}<br/>"
+        f"<b>{age.range}</b> {percent(age.range_probability)}<br/>"
         f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}"
         f"{warned(reading.warnings)}</small>",
         f"<b>{gender.label}</b> {percent(gender.probability)}",

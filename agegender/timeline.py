@@ -69,7 +69,7 @@ def _row(person: Person) -> str:
     crop = f"data:image/jpeg;base64,{base64.b64encode(person.crop).decode()}"
     cells = (
         f"<img alt='' src='{crop}'>{person.number}",
-        f"<b>{age.range}</b> {percent(max(age.probabilities))}<br>"
+        f"<b>{age.range}</b> {percent(age.range_probability)}<br>"
         f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}"
         f"{warned(person.warnings)}</small>",
         f"<b>{gender.label}</b> {percent(gender.probability)}",

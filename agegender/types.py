@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -94,8 +95,8 @@ class Face:
 class Age:
     """An apparent age.
 
-    `probabilities` belong to `RANGES` and sum to 1; `years` is the expected age; the true one is
-    meant to lie between `low` and `high` (years) in 80 % of cases.
+    `probabilities` belong to `RANGES` and sum to 1. `years` is the median: the person is as likely older as
+    younger. The true age is meant to lie between `low` and `high` (years) in 80 % of cases.
     """
 
     probabilities: tuple[float, ...]
@@ -105,8 +106,16 @@ class Age:
 
     @property
     def range(self) -> str:
-        """The most probable of the eight ranges."""
-        return RANGES[self.probabilities.index(max(self.probabilities))]
+        """The one of the eight ranges that the median lies in.
+
+        Where the most probable one is another, that would be right about as often, but wrong by more.
+        """
+        return RANGES[sum(below < 0.5 for below in accumulate(self.probabilities[:-1]))]
+
+    @property
+    def range_probability(self) -> float:
+        """How probable `range` is, 0 to 1."""
+        return self.probabilities[RANGES.index(self.range)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def held_out(path: Path, faces: Faces) -> str:
     pmf, female = (np.concatenate(column) for column in zip(*parts, strict=True))
     groups = np.stack([part.sum(axis=1) for part in np.split(pmf, GROUP_STARTS, axis=1)], axis=1)
     truth = torch.bucketize(faces.low[-HELD_OUT:], torch.tensor(GROUP_STARTS), right=True).numpy()
-    apart = np.abs(groups.argmax(axis=1) - truth)
+    apart = np.abs((groups.cumsum(axis=1)[:, :-1] < 0.5).sum(axis=1) - truth)
     right = (female > 0.5) == (faces.female[-HELD_OUT:].numpy() > 0.5)
     nll = -np.log(np.maximum(groups[np.arange(len(groups)), truth], 1e-9)).mean()
     return (
