@@ -148,14 +148,17 @@ def decode_grid(
     after cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
     """
     classes, objects = (np.clip(output[0, :, 0], 0, 1) for output in outputs[:2])
-    scores = np.sqrt(classes * objects)
-    found = np.flatnonzero(scores >= score)
+    squares = classes * objects
+    found = np.flatnonzero(squares >= score**2)
+    if not found.size:
+        return np.empty((0, 15))
+    scores = np.sqrt(squares[found])
     boxes, landmarks = (output[0, found].astype(np.float64) for output in outputs[2:])
     cells_xy = np.stack([found % columns, found // columns], axis=1)
     centers = (cells_xy + boxes[:, :2]) * stride
     halves = np.exp(boxes[:, 2:]) * stride / 2
     points = (np.tile(cells_xy, 5) + landmarks) * stride
-    return np.concatenate([scores[found, None], centers - halves, centers + halves, points], axis=1)
+    return np.concatenate([scores[:, None], centers - halves, centers + halves, points], axis=1)
 
 
 def heights(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -171,24 +174,14 @@ def faces_of(rows: NDArray[np.float64]) -> tuple[Face, ...]:
     )
 
 
-def non_maximum_suppression(
-    boxes_xyxy: NDArray[np.float64], overlap: float, within: float = 1.0
-) -> list[int]:
+def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> list[int]:
     """Return the indices of the boxes to keep, of (n, 4) boxes that come best first.
 
-    A box goes where its IoU with a better one that stays is above `overlap`, or where more than the part
-    `within` of the smaller one of the two lies in the other.
+    A box goes where its IoU with a better one that stays is above `overlap`.
     """
-    left, top, right, bottom = boxes_xyxy.T
-    areas = (right - left) * (bottom - top)
-    kept: list[int] = []
-    waiting = np.arange(len(boxes_xyxy))
-    while waiting.size:
-        best, waiting = int(waiting[0]), waiting[1:]
-        kept.append(best)
-        widths = np.minimum(right[best], right[waiting]) - np.maximum(left[best], left[waiting])
-        heights = np.minimum(bottom[best], bottom[waiting]) - np.maximum(top[best], top[waiting])
-        shared = np.clip(widths, 0, None) * np.clip(heights, 0, None)
-        apart = shared <= overlap * (areas[best] + areas[waiting] - shared)
-        waiting = waiting[apart & (shared <= within * np.minimum(areas[best], areas[waiting]))]
-    return kept
+    if not len(boxes_xyxy):
+        return []
+    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    ranks = np.arange(len(sides), 0, -1, dtype=np.float32)  # in place of scores: the order is known
+    kept = cv2.dnn.NMSBoxes(np.hstack([boxes_xyxy[:, :2], sides]), ranks, 0.0, overlap)  # type: ignore[arg-type]
+    return [int(place) for place in kept]

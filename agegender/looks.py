@@ -118,5 +118,15 @@ def best(faces: Sequence[Face], score: float) -> tuple[Face, ...]:
     """Return the faces of at least this score, most confident first, and each only once."""
     ranked = sorted((face for face in faces if face.score >= score), key=lambda face: -face.score)
     boxes = [(face.box.left, face.box.top, face.box.right, face.box.bottom) for face in ranked]
-    kept = non_maximum_suppression(np.array(boxes, dtype=np.float64).reshape(-1, 4), OVERLAP, WITHIN)
-    return tuple(ranked[i] for i in kept)
+    alone: list[Face] = []
+    for place in non_maximum_suppression(np.array(boxes, dtype=np.float64).reshape(-1, 4), OVERLAP):
+        if not any(one_in_another(ranked[place].box, better.box) for better in alone):
+            alone.append(ranked[place])
+    return tuple(alone)
+
+
+def one_in_another(one: Box, other: Box) -> bool:
+    """Return whether the smaller of two boxes lies in the other, `WITHIN` of it at least."""
+    if one.left >= other.right or other.left >= one.right:  # most pairs: quicker than their intersection
+        return False
+    return one.intersection(other).area >= WITHIN * min(one.area, other.area)
