@@ -1,9 +1,10 @@
-"""Write down what a trained net says of every training face, for another training to learn from.
+"""Write down what trained nets say of every training face, for another training to learn from.
 
-    python -m training.teacher WORK MODEL
+    python -m training.teacher WORK MODEL …
 
-MODEL is a file of `training.export` or `training.quantize`. The faces are read as the app reads them. Gives
-WORK/teacher.npz: `bins`, (n, 10) probabilities of the ages between `EDGES_YEARS`, and `p_female`, (n,).
+MODEL is a file of `training.export` or `training.quantize`; of several the mean counts. The faces are read as
+the app reads them. Gives WORK/teacher.npz: `bins`, (n, 10) probabilities of the ages between `EDGES_YEARS`,
+and `p_female`, (n,).
 """
 
 from __future__ import annotations
@@ -23,19 +24,21 @@ EDGES_YEARS = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 100)
 """FairFace's groups, with 80 as one more limit. The first and the last are open-ended."""
 
 
-def main(work: Path, model: Path) -> None:
+def main(work: Path, models: list[Path]) -> None:
     cv2.setNumThreads(1)
-    faces, estimator = Faces(work), Apparent(model)
-    bins, p_female = [], []
-    for index in tqdm(range(len(faces))):
+    faces, estimators = Faces(work), [Apparent(model) for model in models]
+    bins = np.zeros((len(faces), len(EDGES_YEARS) - 1), dtype=np.float32)
+    p_female = np.zeros(len(faces), dtype=np.float32)
+    for index in tqdm(range(len(faces)), disable=None):
         face = Face(Box(*faces.boxes[index]), 1.0, tuple(map(tuple, faces.landmarks[index])))
-        for years_pmf, female in estimator.outputs(faces.pictures[index], [face]):
-            bins.append(np.add.reduceat(years_pmf, EDGES_YEARS[:-1], axis=1))
-            p_female.append(female)
-    np.savez(work / "teacher.npz", bins=np.concatenate(bins), p_female=np.concatenate(p_female))
+        for estimator in estimators:
+            for years_pmf, female in estimator.outputs(faces.pictures[index], [face]):
+                bins[index] += np.add.reduceat(years_pmf[0], EDGES_YEARS[:-1]) / len(estimators)
+                p_female[index] += female[0] / len(estimators)
+    np.savez(work / "teacher.npz", bins=bins, p_female=p_female)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), [Path(model) for model in sys.argv[2:]])

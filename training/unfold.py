@@ -1,0 +1,97 @@
+"""Take a bundled file's weights back into a checkpoint from which training can go on.
+
+    python -m training.unfold WORK models/apparent.onnx CHECKPOINT
+
+The file holds convolutions of 8 bits with the normalisations folded into them. Here they are taken apart
+again: a filter gets the length that it would be initialised with, and its normalisation the mean and the
+deviation of the filter's answers on crops of training faces, so that the net gives what the file gives.
+CHECKPOINT is for `training.train --weights`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from training.faces import Faces
+from training.net import FaceNet
+
+CROPS = 512
+Part = TypeVar("Part", bound=nn.Module)
+
+
+def initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
+    """Return the file's constants by name, those of few bits as the numbers that they stand for."""
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
+            levels, scale, zero = (arrays[name].astype(np.float32) for name in node.input)
+            per_filter = (-1,) + (1,) * (levels.ndim - 1)
+            arrays[node.output[0]] = (levels - zero.reshape(per_filter)) * scale.reshape(per_filter)
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+
+def in_order_of_names(net: FaceNet, kind: type[Part]) -> list[Part]:
+    """Return the net's parts of a kind: convolutions and normalisations come in the same order, as in a file."""
+    return [
+        part for _, part in sorted(net.named_modules(), key=lambda item: item[0]) if isinstance(part, kind)
+    ]
+
+
+@torch.no_grad()
+def unfold(net: FaceNet, path: Path, crops: Tensor) -> None:
+    """Give the net the weights of the file; `crops` are (n, 3, side, side), RGB, 0–255."""
+    graph = onnx.load(path).graph
+    arrays = initializers(graph)
+    nodes = sorted((node for node in graph.node if node.op_type == "Conv"), key=lambda node: node.name)
+    folded = [node.input[1:] for node in nodes]
+    convolutions, norms = in_order_of_names(net, nn.Conv2d), in_order_of_names(net, nn.BatchNorm2d)
+    for (weight, bias), convolution, norm in zip(folded, convolutions, norms, strict=True):
+        filters = torch.from_numpy(arrays[weight])
+        if filters.shape[-1] == 2:  # an average in front of a 1×1 convolution, as `training.export` folds it
+            filters = filters.sum((2, 3), keepdim=True)
+        convolution.weight.copy_(filters)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+        norm.weight.fill_(1)
+        norm.bias.copy_(torch.from_numpy(arrays[bias]))
+    net.head.weight.copy_(torch.from_numpy(arrays["net.head.weight"]))
+    net.head.bias.copy_(torch.from_numpy(arrays["net.head.bias"]))
+
+    answers: dict[nn.Module, Tensor] = {}
+    hooks = [
+        norm.register_forward_pre_hook(lambda module, inputs: answers.update({module: inputs[0]}))
+        for norm in norms
+    ]
+    net.eval()(crops)
+    for hook in hooks:
+        hook.remove()
+    for convolution, norm in zip(convolutions, norms, strict=True):
+        mean, variance = answers[norm].mean((0, 2, 3)), answers[norm].var((0, 2, 3), correction=0)
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.add_(mean)
+        lengths = convolution.weight.flatten(1).norm(dim=1)
+        ratio = np.sqrt(2.0) / lengths.clamp(min=1e-6)
+        convolution.weight.mul_(ratio[:, None, None, None])
+        norm.running_mean.copy_(mean * ratio)
+        norm.running_var.copy_(variance * ratio**2)
+
+
+def main(work: Path, source: Path, target: Path) -> None:
+    net = FaceNet()
+    unfold(net, source, Faces(work).plain_crops(np.arange(CROPS)))
+    torch.save({"average": net.state_dict()}, target)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*map(Path, sys.argv[1:]))
