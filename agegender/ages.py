@@ -1,4 +1,4 @@
-"""Distributions over age, and what is shown of them: the eight ranges, years, an interval.
+"""Distributions over age, and what is shown of them: the eight ranges, expected years, an interval.
 
 Two ways to count meet here. Age itself runs on without steps; people state it in whole years, k from
 the k-th birthday to the next. Distributions are over the former, whatever is shown is in the latter, so
@@ -33,8 +33,7 @@ def from_years(pmf: ArrayLike) -> Age:
 
     `pmf` has shape (n,), is not negative and sums to 1; `pmf[k]` is the probability of an age in
     [k, k + 1), and of any from k on in the last entry, which counts as if it ended at n. A year that
-    one of `CUTS` divides is shared out evenly. `years` is the median, as a stated age: of all
-    guesses it is off by the fewest years on average.
+    one of `CUTS` divides is shared out evenly. `years` is the expected stated age, the sum of k · pmf[k].
     """
     edges = np.arange(np.size(pmf) + 1, dtype=np.float64)
     return _shown(edges, np.asarray(pmf, dtype=np.float64))
@@ -80,5 +79,6 @@ def _shown(edges: NDArray[np.float64], masses: NDArray[np.float64]) -> Age:
     cumulative = np.concatenate([[0.0], np.cumsum(masses)])
     at_cuts = np.interp(CUTS, edges, cumulative)
     probabilities = np.diff(at_cuts, prepend=0.0, append=cumulative[-1])
-    low, years, high = (np.interp([TAIL, 0.5, 1 - TAIL], cumulative, edges) - 0.5).tolist()
-    return Age(tuple(probabilities.tolist()), max(0.0, years), max(0.0, low), high)
+    low, high = np.interp([TAIL, 1 - TAIL], cumulative, edges) - 0.5
+    years = float(masses @ (edges[:-1] + edges[1:])) / 2 - 0.5
+    return Age(tuple(probabilities.tolist()), years, max(0.0, float(low)), float(high))

@@ -15,7 +15,7 @@ from agegender.layout import place_labels
 from agegender.types import Analysis, Box, Face, Image, Reading
 
 Part = Literal["gender", "probability", "age", "years"]
-"""What a label can tell: the gender, how probable it is, the age range, the years."""
+"""What a label can tell: the gender, how probable it is, the age range, the expected years."""
 
 Colour = tuple[int, int, int]
 

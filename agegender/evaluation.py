@@ -159,7 +159,7 @@ def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float3
 
 
 def _fairface_group(pmf: NDArray[np.float32] | None, age: Age) -> int:
-    """Return which of FairFace's groups the median lies in, as the range that is shown of the eight."""
+    """Return which of FairFace's groups lies in the middle, as of the eight ranges the one that is shown."""
     if pmf is not None:
         return int((np.add.reduceat(pmf, FAIRFACE_STARTS).cumsum()[:-1] < 0.5).sum())
     return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle

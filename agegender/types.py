@@ -95,8 +95,8 @@ class Face:
 class Age:
     """An apparent age.
 
-    `probabilities` belong to `RANGES` and sum to 1. `years` is the median: the person is as likely older as
-    younger. The true age is meant to lie between `low` and `high` (years) in 80 % of cases.
+    `probabilities` belong to `RANGES` and sum to 1; `years` is the expected age; the true one is
+    meant to lie between `low` and `high` (years) in 80 % of cases.
     """
 
     probabilities: tuple[float, ...]
@@ -106,9 +106,10 @@ class Age:
 
     @property
     def range(self) -> str:
-        """The one of the eight ranges that the median lies in.
+        """The one of the eight ranges in the middle: older ones are as likely as younger ones.
 
-        Where the most probable one is another, that would be right about as often, but wrong by more.
+        Of all eight it is off by the fewest ranges on average. The most probable one, where that is another,
+        is right a little more often, and further off where it is wrong.
         """
         return RANGES[sum(below < 0.5 for below in accumulate(self.probabilities[:-1]))]
 

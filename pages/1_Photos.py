@@ -143,6 +143,6 @@ if pictures:
     with summary:
         show_summary(pictures)
 st.caption(
-    "In bold one of eight ranges; below it the age in the middle of all likely ones, and an interval. "
+    "In bold the middle one of the likely ranges of age; below it the expected age, and an interval. "
     "Measured on people it never saw, it holds the true age in 8 of 10 cases, in 6 of 10 from 70 years on."
 )

@@ -85,8 +85,7 @@ def test_apparent_net_gets_aligned_rgb_faces_of_its_own_size(
     assert batch.dtype == np.uint8
     np.testing.assert_array_equal(batch, wide + close)
     for pair, (age, gender) in zip(zip(wide, close, strict=True), estimates, strict=True):
-        pmf = np.mean([np.eye(100)[int(crop[..., 0].mean() / 256 * 100)] for crop in pair], axis=0)
-        assert age.probabilities == pytest.approx(from_years(pmf).probabilities)
+        assert age.years == pytest.approx(np.mean([int(crop[..., 0].mean() / 256 * 100) for crop in pair]))
         blue = np.array([crop[..., 2].mean() / 256 for crop in pair])
         assert np.log(gender.p_female / (1 - gender.p_female)) == pytest.approx(
             np.log(blue / (1 - blue)).mean()

@@ -40,10 +40,9 @@ def initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
 
 
 def in_order_of_names(net: FaceNet, kind: type[Part]) -> list[Part]:
-    """Return the net's parts of a kind: convolutions and normalisations come in the same order, as in a file."""
-    return [
-        part for _, part in sorted(net.named_modules(), key=lambda item: item[0]) if isinstance(part, kind)
-    ]
+    """Return the net's parts of a kind, in the order of their names, which the file's convolutions have, too."""
+    parts = dict(net.named_modules())
+    return [part for name in sorted(parts) if isinstance(part := parts[name], kind)]
 
 
 @torch.no_grad()
