@@ -12,7 +12,7 @@ from agegender import models
 from agegender.detectors import SSD, YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
-from agegender.looks import DOUBT, TwoLooks
+from agegender.looks import TwoLooks
 from agegender.quality import warnings_of
 from agegender.refinement import bundled
 from agegender.transfer import Progress
@@ -74,7 +74,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
             note = f"Faces are found with the bundled detector, which misses a few more of them: {error}"
             return _build_detector("bundled", progress)[0], (note,)
     if name == "yunet":
-        return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"], score=DOUBT)), ()
+        return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()
     if name == "bundled":
         return bundled(_fetch(name, progress)), ()
     files = _fetch("ssd", progress)

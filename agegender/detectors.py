@@ -50,27 +50,31 @@ class YuNet:
         self._session = onnx_session(path)
         self._outputs = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
-        candidates = self._look(image, self.long_side_px)
+    def detect(self, image: Image, score: float | None = None) -> tuple[Face, ...]:
+        """Return the faces of an RGB image, most confident first; () where there are none.
+
+        `score` takes the place of the detector's own for this image.
+        """
+        score = self.score if score is None else score
+        candidates = self._look(image, self.long_side_px, score)
         if self.close_up_px and self.close_up_px < max(image.shape[:2]):
-            candidates = np.concatenate([candidates, self._close_up(image, candidates)])
+            candidates = np.concatenate([candidates, self._close_up(image, candidates, score)])
         candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
         kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
         return faces_of(kept)
 
-    def _close_up(self, image: Image, seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _close_up(self, image: Image, seen: NDArray[np.float64], score: float) -> NDArray[np.float64]:
         """Return the large faces of the picture, where it is not clear that those `seen` are all."""
         long_side_px = max(image.shape[:2])
         least_px = self.CLOSE_UP_PART * long_side_px
         sure = (heights(seen) >= least_px) & (seen[:, 0] >= self.SURE)
         if not self.close_up_px or (long_side_px <= self.FAMILIAR_PX and sure.any()):
             return seen[:0]
-        closer = self._look(image, self.close_up_px)
+        closer = self._look(image, self.close_up_px, score)
         large: NDArray[np.bool_] = heights(closer) >= least_px
         return closer[large]
 
-    def _look(self, image: Image, long_side_px: int) -> NDArray[np.float64]:
+    def _look(self, image: Image, long_side_px: int, score: float) -> NDArray[np.float64]:
         """Return what the net finds in the picture, scaled down to this, as `decode_grid` has it."""
         height, width = image.shape[:2]
         scale = min(1.0, long_side_px / max(width, height))
@@ -78,7 +82,7 @@ class YuNet:
         outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: net_input})
         columns = [net_input.shape[3] // stride for stride in STRIDES]
         rows = [
-            decode_grid(outputs[4 * i : 4 * i + 4], stride, columns[i], self.score)
+            decode_grid(outputs[4 * i : 4 * i + 4], stride, columns[i], score)
             for i, stride in enumerate(STRIDES)
         ]
         candidates = np.concatenate(rows)

@@ -44,7 +44,7 @@ looks take two thirds of the time, as they fit the processor's cache."""
 class TwoLooks:
     """A detector that looks twice: as a rule far quicker than one closer look, with nearly the same faces.
 
-    `detector` has to give all from `DOUBT` on; `score` is the least confidence of a face.
+    `score` is the least confidence of a face.
     """
 
     def __init__(self, detector: YuNet, *, score: float = 0.7) -> None:
@@ -56,7 +56,7 @@ class TwoLooks:
         """Return the faces of an RGB image, most confident first; () where there are none."""
         height, width = image.shape[:2]
         scale = min(1.0, FIRST_PX / max(width, height))
-        seen = self._look(image, Box(0, 0, width, height), FIRST_PX)
+        seen = self._look(image, Box(0, 0, width, height), FIRST_PX, DOUBT)
         sure = [face for face in seen if face.score >= self.score]
         doubts = [face for face in seen if self._in_doubt(face, face.box.height * scale)]
         if scale == 1.0 or not doubts:
@@ -64,9 +64,9 @@ class TwoLooks:
         parts = joined([around(face.box, width, height, LEAST_PART_PX / scale) for face in doubts])
         of_parts, of_all = (min(1.0, px / max(width, height)) ** 2 for px in (PART_PX, WHOLE_PX))
         if sum(part.area for part in parts) * of_parts > MOST_PARTS * width * height * of_all:
-            return best(self._look(image, Box(0, 0, width, height), WHOLE_PX), self.score)
-        closer = [face for part in parts for face in self._look(image, part, PART_PX)]
-        return best([*closer, *sure], self.score)
+            return best(self._look(image, Box(0, 0, width, height), WHOLE_PX, self.score))
+        closer = [face for part in parts for face in self._look(image, part, PART_PX, self.score)]
+        return best([*closer, *sure])
 
     def _in_doubt(self, face: Face, height_px: float) -> bool:
         """Return whether a face is worth a closer look, by its height in pixels of the first one."""
@@ -74,14 +74,14 @@ class TwoLooks:
             return height_px < SMALL_PX
         return face.score >= height_px * DOUBT_A_PX
 
-    def _look(self, image: Image, part: Box, long_side_px: int) -> tuple[Face, ...]:
+    def _look(self, image: Image, part: Box, long_side_px: int, score: float) -> tuple[Face, ...]:
         """Return what is seen in a part, in pixels of the image, which is scaled to this long side."""
         scale = min(1.0, long_side_px / max(image.shape))
         left, top, right, bottom = (int(side) for side in (part.left, part.top, part.right, part.bottom))
         region = image[top:bottom, left:right]
         width, height = (max(1, round(side * scale)) for side in (right - left, bottom - top))
         x, y = (right - left) / width, (bottom - top) / height
-        found = self.detector.detect(scale_down(region, width, height))
+        found = self.detector.detect(scale_down(region, width, height), score)
         return tuple(face.moved(x, y, left, top) for face in found)
 
 
@@ -114,9 +114,9 @@ def around_both(one: Box, other: Box) -> Box:
     )
 
 
-def best(faces: Sequence[Face], score: float) -> tuple[Face, ...]:
-    """Return the faces of at least this score, most confident first, and each only once."""
-    ranked = sorted((face for face in faces if face.score >= score), key=lambda face: -face.score)
+def best(faces: Sequence[Face]) -> tuple[Face, ...]:
+    """Return the faces, most confident first, and each only once."""
+    ranked = sorted(faces, key=lambda face: -face.score)
     boxes = [(face.box.left, face.box.top, face.box.right, face.box.bottom) for face in ranked]
     alone: list[Face] = []
     for place in non_maximum_suppression(np.array(boxes, dtype=np.float64).reshape(-1, 4), OVERLAP):

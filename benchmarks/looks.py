@@ -20,7 +20,7 @@ import numpy as np
 
 from agegender import images, models
 from agegender.detectors import YuNet
-from agegender.looks import DOUBT, TwoLooks
+from agegender.looks import TwoLooks
 from agegender.types import Image
 from benchmarks.detectors import at_most, compare, lines, pictures_of
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     path = models.fetch(models.load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
-    one, two = YuNet(path), TwoLooks(YuNet(path, score=DOUBT))
+    one, two = YuNet(path), TwoLooks(YuNet(path))
     one.name, two.name = "one closer look", "two looks"
     nobody = images.decode(options.nobody)
     rows = [

@@ -12,7 +12,7 @@ import PIL.Image
 
 from agegender import images, pictures
 from agegender.analyzer import Analyzer
-from agegender.looks import TwoLooks, best
+from agegender.looks import TwoLooks
 from agegender.types import Face, Image
 from benchmarks import scenes
 from benchmarks.timing import Clock, Session, side_by_side
@@ -62,7 +62,7 @@ def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
     """Return the faces that the detector finds in one look at all of a picture, as close as it ever looks."""
     detector = now.detector
     if isinstance(detector, TwoLooks):
-        return best(detector.detector.detect(image), detector.score)
+        return detector.detector.detect(image, detector.score)
     return detector.detect(image)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agegender import images, models
 from agegender.detectors import YuNet
-from agegender.looks import DOUBT, TwoLooks, around, around_both, best, joined
+from agegender.looks import TwoLooks, around, around_both, best, joined
 from agegender.types import Box, Face, Image
 
 NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
@@ -26,7 +26,7 @@ def yunet(mirror: Path) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_two_looks_find_the_faces_of_a_closer_one(name: str, yunet: Path, photos: Path) -> None:
     image = images.decode(photos / f"{name}.jpg")
-    expected, found = YuNet(yunet).detect(image), TwoLooks(YuNet(yunet, score=DOUBT)).detect(image)
+    expected, found = YuNet(yunet).detect(image), TwoLooks(YuNet(yunet)).detect(image)
     assert len(found) == len(expected)
     for face in expected:
         same = max(found, key=lambda other: other.box.iou(face.box))
@@ -44,14 +44,15 @@ class Spots:
     def __init__(self) -> None:
         self.widths: list[int] = []
 
-    def detect(self, image: Image) -> tuple[Face, ...]:
+    def detect(self, image: Image, score: float) -> tuple[Face, ...]:
         self.widths.append(image.shape[1])
         faces = []
         for value in np.unique(image[image > 0]):
             rows, columns = np.nonzero(image[:, :, 0] == value)
             if len(rows) > 4:
                 box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-                faces.append(Face(box, min(0.9, box.width / 50), ((box.left, box.top),) * 5))
+                sure = min(0.9, box.width / 50)
+                faces += [Face(box, sure, ((box.left, box.top),) * 5)] if sure >= score else []
         return tuple(faces)
 
 
@@ -119,5 +120,5 @@ def test_parts_cover_every_doubt_and_are_cheaper_apart(boxes: list[Box]) -> None
 
 def test_a_face_and_the_head_around_it_are_one() -> None:
     face, head = Box(190, 180, 216, 216), Box(174, 162, 240, 238)
-    kept = best([Face(head, 0.74), Face(face, 0.87), Face(Box(220, 100, 310, 210), 0.9)], 0.7)
+    kept = best([Face(head, 0.74), Face(face, 0.87), Face(Box(220, 100, 310, 210), 0.9)])
     assert [one.box for one in kept] == [Box(220, 100, 310, 210), face]

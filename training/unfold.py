@@ -40,7 +40,7 @@ def initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
 
 
 def in_order_of_names(net: FaceNet, kind: type[Part]) -> list[Part]:
-    """Return the net's parts of a kind, in the order of their names, which the file's convolutions have, too."""
+    """Return the net's parts of a kind, in the order of their names, which the file's have, too."""
     parts = dict(net.named_modules())
     return [part for name in sorted(parts) if isinstance(part := parts[name], kind)]
 
