@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from agegender.containers import (
     CODEC_OPTIONS,
+    DECODERS,
     INCOMPLETE,
     MAX_BYTES,
     MAX_HEIGHT_PX,
@@ -68,7 +69,7 @@ class Footage:
         self._container = container
         self._file = file
         self._video = _video_stream(container)
-        self.sound: AudioStream | None = container.streams.best("audio")  # type: ignore[assignment]
+        self.sound = _audio_stream(container)
         self.start_s = (container.start_time or 0) / av.time_base
         duration = container.duration or 0
         self.seconds = duration / av.time_base if duration > 0 else None
@@ -160,7 +161,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
     video = container.streams.best("video")
     if not isinstance(video, VideoStream) or Disposition.attached_pic in video.disposition:
         raise VideoError(NO_PICTURE)
-    if video.codec_context is None:
+    if not _can_be_decoded(video):
         raise VideoError(UNKNOWN_CODEC)
     width, height = video.width, video.height
     if max(width, height) > MAX_WIDTH_PX or min(width, height) > MAX_HEIGHT_PX:
@@ -169,6 +170,18 @@ def _video_stream(container: InputContainer) -> VideoStream:
     video.codec_context.thread_count = THREADS
     video.codec_context.thread_type = "AUTO"
     return video
+
+
+def _audio_stream(container: InputContainer) -> AudioStream | None:
+    sound = container.streams.best("audio")
+    if not isinstance(sound, AudioStream) or not _can_be_decoded(sound):
+        return None
+    sound.codec_context.options = CODEC_OPTIONS
+    return sound
+
+
+def _can_be_decoded(stream: Stream) -> bool:
+    return stream.codec_context is not None and stream.codec_context.codec.name in DECODERS
 
 
 def _shown_size(frame: av.VideoFrame, aspect: Fraction | None) -> tuple[int, int]:

@@ -301,6 +301,7 @@ BAD = {
     "list of files": (written("list.avi", b"ffconcat version 1.0\nfile in.mp4\n"), "not a video"),
     "sound only": (sound_only, "only sound"),
     "encrypted": (encrypted, "encrypted"),
+    "a codec of archives": (cut("rare.mkv", "ffv1", 1.0), "cannot be read here"),
     "cut mp4": (cut("cut.mp4", "libx264", 0.6), "damaged"),
     "cut mp4, index first": (
         cut("cut.mp4", "libx264", 0.6, container={"movflags": "+faststart"}),
@@ -313,6 +314,14 @@ BAD = {
     "folder": (lambda folder: folder, "cannot be opened"),
     "missing": (lambda folder: folder / "none.mp4", "cannot be opened"),
 }
+
+
+def test_sound_of_a_codec_that_stays_shut_is_left_out(tmp_path: Path, marker: Marker) -> None:
+    source = film(tmp_path / "in.mkv", plain(1), "libx264", "wavpack")
+    run(source, tmp_path / "out.mp4", marker)
+    with av.open(str(tmp_path / "out.mp4")) as file:
+        assert file.streams.video[0].frames
+        assert not file.streams.audio
 
 
 @pytest.mark.parametrize("what", BAD)
