@@ -22,11 +22,11 @@ SEEN_PX = 64
 """The side of the aligned crop that is measured: detail that is finer does not matter."""
 
 # Below each of these a face is read worse by 0.75 years of age or four points of gender, or more.
-LEAST_PX = 24.0
-LEAST_SHARPNESS = 0.02
-LEAST_LIGHT = 31.0
-LEAST_FRONTALITY = 0.45
-LEAST_INSIDE = 0.78
+LEAST_PX = 18.0
+LEAST_SHARPNESS = 0.014
+LEAST_LIGHT = 37.0
+LEAST_FRONTALITY = 0.25
+LEAST_INSIDE = 0.85
 
 FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
 """What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""

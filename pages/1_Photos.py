@@ -144,5 +144,5 @@ if pictures:
         show_summary(pictures)
 st.caption(
     "In bold the middle one of the likely ranges of age; below it the expected age, and an interval. "
-    "Measured on people it never saw, it holds the true age in 8 of 10 cases, in 6 of 10 from 70 years on."
+    "Measured on people it never saw, it holds the true age in 8 of 10 cases, but 4 of 10 from 70 years on."
 )

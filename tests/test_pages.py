@@ -124,7 +124,7 @@ def test_a_card_says_what_was_read(stub: OneFace) -> None:
 
 
 def test_a_card_says_why_a_face_is_read_less_surely(stub: OneFace) -> None:
-    stub.box = Box(10, 10, 30, 30)
+    stub.box = Box(10, 10, 26, 26)
     told = r":material/warning: The face is small and blurred\. Trust this less."
     assert told in texts(photos(("face.png", png("red", "blue"))))
 

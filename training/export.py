@@ -9,6 +9,7 @@ runs what `training.quantize` makes of it.
 from __future__ import annotations
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +23,33 @@ from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe
 from training.net import FaceNet, years_pmf
 
+SCALES = np.linspace(0.3, 1.5, 49).tolist()
+BENDS = np.linspace(0.0, 0.6, 49).tolist()
+
 
 class Exported(nn.Module):
     """(n, side, side, 3) RGB bytes → P(k ≤ age < k + 1), (n, 100), and P(female), (n,)."""
 
-    def __init__(self, net: FaceNet, age_temperature: float, gender_temperature: float) -> None:
+    def __init__(self, net: FaceNet, age_temperature: float = 1.0) -> None:
         super().__init__()
         self.net = net
         self.age_temperature = age_temperature
-        self.gender_temperature = gender_temperature
+        self.gender_scale, self.gender_bend = 1.0, 0.0
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         outputs = self.net(to_net(faces))
-        p_female = torch.sigmoid(outputs[:, -1] / self.gender_temperature)
+        p_female = torch.sigmoid(bent(outputs[:, -1], self.gender_scale, self.gender_bend))
         return years_pmf(outputs, self.age_temperature), p_female
+
+
+def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
+    """Return logits scaled the more the surer they are: smoothed labels hold back the surest ones alone."""
+    return logits * (scale + bend * logits.abs())
 
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set the temperatures that make the held-out faces most likely, ages spread evenly over their groups.
+    """Set what makes the held-out faces most likely, ages spread evenly over their groups.
 
     As the app reads them: in its two views.
     """
@@ -54,12 +63,19 @@ def calibrate(exported: Exported, faces: Faces) -> None:
         pmf = torch.stack([years_pmf(outputs, temperature) for outputs in views]).mean(0)
         return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
 
-    def gender_nll(temperature: float) -> float:
-        logits = torch.stack(views)[..., -1].mean(0) / temperature
+    def gender_nll(scale: float, bend: float) -> float:
+        logits = bent(torch.stack(views)[..., -1], scale, bend).mean(0)
         return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
 
     exported.age_temperature = best_temperature("age", age_nll)
-    exported.gender_temperature = best_temperature("gender", gender_nll)
+    exported.gender_scale, exported.gender_bend = min(
+        product(SCALES, BENDS), key=lambda pair: gender_nll(*pair)
+    )
+    before, after = gender_nll(1.0, 0.0), gender_nll(exported.gender_scale, exported.gender_bend)
+    print(
+        f"gender: scale {exported.gender_scale:.3f}, bend {exported.gender_bend:.3f}, "
+        f"held-out loss {before:.4f} → {after:.4f}"
+    )
 
 
 def fold_pools(net: FaceNet) -> None:
@@ -82,7 +98,7 @@ def main(work: Path, target: Path) -> None:
     net = FaceNet()
     net.load_state_dict(torch.load(work / "checkpoint.pt")["average"])
     fold_pools(net)
-    exported = Exported(net, 1.0, 1.0).eval()
+    exported = Exported(net).eval()
     calibrate(exported, Faces(work))
     example = torch.zeros(2, SIDE_PX, SIDE_PX, 3, dtype=torch.uint8)
     torch.onnx.export(

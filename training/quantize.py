@@ -3,7 +3,7 @@
     python -m training.quantize WORK FILE models/apparent.onnx
 
 FILE is what `training.export` wrote. The convolutions but the first, and the sums between them, get 8 bits;
-the ranges of their answers are those of plain crops of training faces, without the outermost hundred-thousandth.
+the ranges of their answers are those of plain crops of training faces, without the outermost 0.001 %.
 Weights get 7 bits: with 8, two products of bytes overflow where a processor adds them up in 16 bits (x86
 before VNNI). Prints what both files say of the held-out faces, and the new one's size and SHA-256 for
 models/manifest.toml.
