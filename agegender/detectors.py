@@ -137,7 +137,8 @@ def letterbox(image: Image, scale: float) -> NDArray[np.float32]:
     Both sides are filled up with black, on the right and at the bottom, to multiples of 32.
     """
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
-    batch = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), dtype=np.float32)
+    whole = height % 32 == 0 and width % 32 == 0
+    batch = (np.empty if whole else np.zeros)((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), np.float32)
     for plane, colour in zip(batch[0, ::-1], cv2.split(scale_down(image, width, height)), strict=True):
         plane[:height, :width] = colour
     return batch

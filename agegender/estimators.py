@@ -16,8 +16,9 @@ from agegender.errors import ModelError
 from agegender.models import onnx_session
 from agegender.types import Estimate, Face, Gender, Image
 
-BATCH = 8
-"""The most faces that go through a net at once: more take more memory, and a fifth longer each."""
+BATCH = 4
+"""The most faces that go through a net at once: what more need between layers is so large that the memory for
+it is asked for anew each time (`memory.LARGE_BYTES`), which takes longer than what they save."""
 
 
 class Apparent:

@@ -100,7 +100,7 @@ def test_crowd_goes_through_in_parts_and_comes_out_in_order(
     estimator = Apparent(Path("net.onnx"))
     faces = [Face(Box(x, y, x + 90, y + 110), 0.9) for y in range(0, 420, 42) for x in range(0, 420, 60)]
     estimates = estimator.estimate(collins, faces)
-    assert [len(batch) for batch in estimator._session.batches] == [16] * 8 + [12]  # two views of each
+    assert [len(batch) for batch in estimator._session.batches] == [8] * 17 + [4]  # two views of each
     assert estimates == tuple(estimator.estimate(collins, [face])[0] for face in faces)
 
 
