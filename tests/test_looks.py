@@ -94,6 +94,21 @@ def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
     assert len(widths) == 2
 
 
+def test_where_parts_would_take_longer_all_of_it_is_looked_at_smaller() -> None:
+    widths: list[int] = []
+
+    class Doubtful:
+        name = "doubtful"
+
+        def detect(self, image: Image, _score: float) -> tuple[Face, ...]:
+            widths.append(image.shape[1])
+            places = [(x, y) for x in range(10, 620, 40) for y in range(10, 460, 40)]
+            return tuple(Face(Box(x, y, x + 20, y + 20), 0.4) for x, y in places) if len(widths) == 1 else ()
+
+    TwoLooks(Doubtful()).detect(np.zeros((1440, 1920, 3), np.uint8))  # type: ignore[arg-type]  # as above
+    assert widths == [640, 1280]
+
+
 def test_a_small_picture_is_looked_at_once() -> None:
     widths, faces = look(np.ascontiguousarray(picture((20, 30, 40))[:200, :300]))
     assert widths == [300]
