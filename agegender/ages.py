@@ -77,8 +77,8 @@ def probability_below(age_years: int, age: Age, pmf: ArrayLike | None = None) ->
 def _shown(edges: NDArray[np.float64], masses: NDArray[np.float64]) -> Age:
     """Return the age whose distribution has these masses, each even between two of the n + 1 edges."""
     cumulative = np.concatenate([[0.0], np.cumsum(masses)])
-    at_cuts = np.interp(CUTS, edges, cumulative)
-    probabilities = np.diff(at_cuts, prepend=0.0, append=cumulative[-1])
+    below = np.interp((edges[0], *CUTS, edges[-1]), edges, cumulative)
+    probabilities = below[1:] - below[:-1]
     low, high = np.interp([TAIL, 1 - TAIL], cumulative, edges) - 0.5
     years = float(masses @ (edges[:-1] + edges[1:])) / 2 - 0.5
     return Age(tuple(probabilities.tolist()), years, max(0.0, float(low)), float(high))

@@ -67,11 +67,10 @@ def align(image: Image, face: Face, size_px: int, margin: float = 0.0) -> Image:
     `margin` widens the view by that part of its side on each side. Where the face leaves the image
     the border pixels are repeated.
     """
-    matrix = face_matrix(face)
-    matrix[:, 2] += margin
-    matrix *= size_px / (1 + 2 * margin)
+    matrix, scale = face_matrix(face), size_px / (1 + 2 * margin)
+    matrix[:, 2] += margin + matrix[:, :2].sum(1) / 2
+    matrix *= scale
     matrix[:, 2] -= 0.5  # from corners of pixels to their centres, which is what OpenCV counts from
-    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5)
     return warp(image, matrix, size_px)
 
 
@@ -82,14 +81,14 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     that fine texture does not turn into noise.
     """
     height, width = image.shape[:2]
-    shrink = 1 / max(float(np.hypot(*matrix[:, 0])), 1e-9) + 1e-6  # 7.9999 of rounding errors is 8
+    (a, b, x), (c, d, y) = matrix.tolist()  # plain numbers: arrays of two take longer than the warping itself
+    shrink = 1 / max(math.hypot(a, c), 1e-9) + 1e-6  # 7.9999 of rounding errors is 8
     more = 3 + int(min(shrink, max(width, height)))  # of the last block a part may have to go
     across, down = cv2.invertAffineTransform(matrix).tolist()
     left, right = _reach(across, size_px, more, width)
     top, bottom = _reach(down, size_px, more, height)
     region = image[top:bottom, left:right]
-    to_crop = matrix.copy()
-    to_crop[:, 2] += matrix[:, :2] @ (left, top)
+    x, y = x + a * left + b * top, y + c * left + d * top
     block = int(min(shrink, right - left, bottom - top))
     if block >= 2:
         columns, rows = (right - left) // block, (bottom - top) // block
@@ -97,8 +96,9 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
         region = cv2.resize(  # type: ignore[assignment]
             region[: rows * block, : columns * block], (columns, rows), interpolation=cv2.INTER_AREA
         )
-        to_crop[:, 2] += to_crop[:, :2].sum(1) * ((block - 1) / 2)  # the centre of pixel 0 has moved
-        to_crop[:, :2] *= block
+        x, y = x + (a + b) * (block - 1) / 2, y + (c + d) * (block - 1) / 2  # pixel 0's centre has moved
+        a, b, c, d = a * block, b * block, c * block, d * block
+    to_crop = np.array(((a, b, x), (c, d, y)))
     return cv2.warpAffine(  # type: ignore[return-value]
         region, to_crop, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -107,8 +107,7 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
 def _reach(way: Sequence[float], size_px: int, more_px: int, most_px: int) -> tuple[int, int]:
     """Return from which pixel on, and up to before which, a crop shows the image in one direction.
 
-    `way` are the numbers by which x and y in the crop, and 1, count. Plain numbers: arrays of two would take
-    longer than the warping itself.
+    `way` are the numbers by which x and y in the crop, and 1, count.
     """
     x, y, start = (way[0] * size_px, way[1] * size_px, way[2])
     first = math.floor(start + min(x, 0.0) + min(y, 0.0)) - 2

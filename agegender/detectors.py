@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from agegender.errors import ModelError
 from agegender.models import onnx_session
-from agegender.scaling import scale_down
+from agegender.scaling import at_most
 from agegender.types import Box, Face, Image
 
 STRIDES = (8, 16, 32)
@@ -48,48 +49,59 @@ class YuNet:
         self.long_side_px = long_side_px
         self.close_up_px = close_up_px
         self._session = onnx_session(path)
+        self._input = self._session.get_inputs()[0].name
         self._outputs = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
-    def detect(self, image: Image, score: float | None = None) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none.
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        """Return the faces of an RGB image, most confident first; () where there are none."""
+        if not self.close_up_px or self.close_up_px >= max(image.shape[:2]):
+            return faces_of(self.seen(image, self.long_side_px, self.score))
+        candidates = self._look(image, self.long_side_px, self.score)
+        closer = self._close_up(image, candidates, self.close_up_px)
+        return faces_of(best_first(np.concatenate([candidates, closer]), self.overlap))
 
-        `score` takes the place of the detector's own for this image.
+    def seen(self, image: Image, long_side_px: int, score: float) -> NDArray[np.float64]:
+        """Return what one look at an RGB image finds, scaled down to this, as rows of faces, (n, 15).
+
+        Most confident first, each once, in pixels of the image; `decode_grid` has what is in a row. `score`
+        is the least confidence.
         """
-        score = self.score if score is None else score
-        candidates = self._look(image, self.long_side_px, score)
-        if self.close_up_px and self.close_up_px < max(image.shape[:2]):
-            candidates = np.concatenate([candidates, self._close_up(image, candidates, score)])
-        candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
-        kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
-        return faces_of(kept)
+        return best_first(self._look(image, long_side_px, score), self.overlap)
 
-    def _close_up(self, image: Image, seen: NDArray[np.float64], score: float) -> NDArray[np.float64]:
+    def candidates(
+        self, images: Sequence[Image], score: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return what the net finds in RGB images of one shape, (n, 15), and in which of them, (n,).
+
+        As `decode_grid` has it, in their pixels: every face many times. All of them take one run of the net.
+        """
+        net_input = letterbox(images)
+        outputs = self._session.run(self._outputs, {self._input: net_input})
+        grids = [
+            decode_grid(outputs[4 * i : 4 * i + 4], stride, net_input.shape[3] // stride, score)
+            for i, stride in enumerate(STRIDES)
+        ]
+        rows, places = zip(*grids, strict=True)
+        return np.concatenate(rows), np.concatenate(places)
+
+    def _close_up(self, image: Image, seen: NDArray[np.float64], close_up_px: int) -> NDArray[np.float64]:
         """Return the large faces of the picture, where it is not clear that those `seen` are all."""
         long_side_px = max(image.shape[:2])
         least_px = self.CLOSE_UP_PART * long_side_px
         sure = (heights(seen) >= least_px) & (seen[:, 0] >= self.SURE)
-        if not self.close_up_px or (long_side_px <= self.FAMILIAR_PX and sure.any()):
+        if long_side_px <= self.FAMILIAR_PX and sure.any():
             return seen[:0]
-        closer = self._look(image, self.close_up_px, score)
+        closer = self._look(image, close_up_px, self.score)
         large: NDArray[np.bool_] = heights(closer) >= least_px
         return closer[large]
 
     def _look(self, image: Image, long_side_px: int, score: float) -> NDArray[np.float64]:
-        """Return what the net finds in the picture, scaled down to this, as `decode_grid` has it."""
-        height, width = image.shape[:2]
-        scale = min(1.0, long_side_px / max(width, height))
-        net_input = letterbox(image, scale)
-        outputs = self._session.run(self._outputs, {self._session.get_inputs()[0].name: net_input})
-        columns = [net_input.shape[3] // stride for stride in STRIDES]
-        rows = [
-            decode_grid(outputs[4 * i : 4 * i + 4], stride, columns[i], score)
-            for i, stride in enumerate(STRIDES)
-        ]
-        candidates = np.concatenate(rows)
+        """Return the candidates in one image, scaled down to this, in its own pixels."""
+        small = at_most(image, long_side_px)
+        rows, _ = self.candidates([small], score)
         # The two axes are scaled a hair apart, as whole pixels made the small picture.
-        ratio_xy = np.array([width / max(1, round(width * scale)), height / max(1, round(height * scale))])
-        candidates[:, 1:] *= np.tile(ratio_xy, 7)
-        return candidates
+        rows[:, 1:] *= np.tile(np.divide(image.shape[1::-1], small.shape[1::-1]), 7)
+        return rows
 
 
 class SSD:
@@ -131,39 +143,50 @@ class SSD:
         return tuple(Face(Box(*row[1:]), row[0]) for row in sorted(rows.tolist(), reverse=True))
 
 
-def letterbox(image: Image, scale: float) -> NDArray[np.float32]:
-    """Return the RGB image scaled, as a BGR batch of one, (1, 3, height, width), 0 to 255.
+def letterbox(images: Sequence[Image]) -> NDArray[np.float32]:
+    """Return RGB images of one shape as a BGR batch, (n, 3, height, width), 0 to 255.
 
     Both sides are filled up with black, on the right and at the bottom, to multiples of 32.
     """
-    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    height, width = images[0].shape[:2]
     whole = height % 32 == 0 and width % 32 == 0
-    batch = (np.empty if whole else np.zeros)((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), np.float32)
-    for plane, colour in zip(batch[0, ::-1], cv2.split(scale_down(image, width, height)), strict=True):
-        plane[:height, :width] = colour
+    shape = len(images), 3, -(-height // 32) * 32, -(-width // 32) * 32
+    batch = (np.empty if whole else np.zeros)(shape, np.float32)
+    for planes, image in zip(batch, images, strict=True):
+        for plane, colour in zip(planes[::-1], cv2.split(image), strict=True):
+            plane[:height, :width] = colour
     return batch
 
 
 def decode_grid(
-    outputs: list[NDArray[np.float32]], stride: int, columns: int, score: float
-) -> NDArray[np.float64]:
-    """Return one grid's faces as rows of score, left, top, right, bottom and five (x, y), shape (n, 15).
+    outputs: Sequence[NDArray[np.float32]], stride: int, columns: int, score: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return one grid's faces and in which picture of the batch each is, (n, 15) and (n,).
 
-    `outputs` are class and objectness (1, cells, 1), box (1, cells, 4) and landmarks (1, cells, 10), cell
-    after cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
+    A face is a row of score, left, top, right, bottom and five (x, y). `outputs` are class and objectness, 0
+    to 1, both (pictures, cells, 1), box (pictures, cells, 4) and landmarks (pictures, cells, 10), cell after
+    cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
     """
-    classes, objects = (np.clip(output[0, :, 0], 0, 1) for output in outputs[:2])
-    squares = classes * objects
+    squares = (outputs[0] * outputs[1]).reshape(-1)
     found = np.flatnonzero(squares >= score**2)
     if not found.size:
-        return np.empty((0, 15))
-    scores = np.sqrt(squares[found])
-    boxes, landmarks = (output[0, found].astype(np.float64) for output in outputs[2:])
-    cells_xy = np.stack([found % columns, found // columns], axis=1)
+        return np.empty((0, 15)), found
+    places, cells = np.divmod(found, outputs[0].shape[1])
+    boxes, landmarks = (
+        output.reshape(-1, output.shape[2])[found].astype(np.float64) for output in outputs[2:]
+    )
+    cells_xy = np.stack([cells % columns, cells // columns], axis=1)
     centers = (cells_xy + boxes[:, :2]) * stride
     halves = np.exp(boxes[:, 2:]) * stride / 2
     points = (np.tile(cells_xy, 5) + landmarks) * stride
-    return np.concatenate([scores[:, None], centers - halves, centers + halves, points], axis=1)
+    scores = np.sqrt(squares[found])
+    return np.concatenate([scores[:, None], centers - halves, centers + halves, points], axis=1), places
+
+
+def best_first(candidates: NDArray[np.float64], overlap: float) -> NDArray[np.float64]:
+    """Return the rows, most confident first, without those whose IoU with a better one is above this."""
+    candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
+    return candidates[non_maximum_suppression(candidates[:, 1:5], overlap)]
 
 
 def heights(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -92,8 +92,9 @@ def sharpness(grey: NDArray[np.uint8]) -> float:
     That is the variance of the second differences along a row, a column or a diagonal, whichever is least:
     a movement blurs in one direction only.
     """
-    spread = [cv2.meanStdDev(cv2.filter2D(grey, cv2.CV_32F, way)[1:-1, 1:-1])[1] for way in WAYS]
-    return float(min(map(np.max, spread))) ** 2 / max(1.0, float(np.max(cv2.meanStdDev(grey)[1])) ** 2)
+    details = (cv2.filter2D(grey, cv2.CV_32F, way)[1:-1, 1:-1] for way in WAYS)
+    weakest = min(cv2.meanStdDev(detail)[1].item() for detail in details)
+    return weakest**2 / max(1.0, cv2.meanStdDev(grey)[1].item() ** 2)
 
 
 def inside(image: Image, face: Face) -> float:

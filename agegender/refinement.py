@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.alignment import margin_crop, margin_square
-from agegender.detectors import YuNet, faces_of, non_maximum_suppression
+from agegender.detectors import YuNet, best_first, faces_of
 from agegender.models import onnx_session
 from agegender.types import Face, Image
 
@@ -54,10 +54,7 @@ class Refined:
         if not rows:
             return ()
         candidates = np.concatenate(rows)
-        candidates = candidates[candidates[:, 0] >= self.score]
-        candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
-        kept = candidates[non_maximum_suppression(candidates[:, 1:5], self.overlap)]
-        return faces_of(kept)
+        return faces_of(best_first(candidates[candidates[:, 0] >= self.score], self.overlap))
 
     def _closer(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float64]:
         """Return the faces as the second stage sees them: rows of score, box and landmarks, (n, 15)."""

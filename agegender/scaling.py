@@ -23,3 +23,10 @@ def scale_down(image: Image, width_px: int, height_px: int) -> Image:
             image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
         )
     return cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def at_most(image: Image, long_side_px: int) -> Image:
+    """Return the RGB image in its shape, scaled down where its long side is longer than this."""
+    height, width = image.shape[:2]
+    scale = min(1.0, long_side_px / max(width, height))
+    return scale_down(image, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -10,7 +10,19 @@ from typing import Any
 
 import av
 
-from agegender import detectors, estimators, footage, images, mp4, pictures, streaming, video
+from agegender import (
+    analyzer,
+    detectors,
+    estimators,
+    following,
+    footage,
+    images,
+    looks,
+    mp4,
+    pictures,
+    streaming,
+    video,
+)
 from agegender.analyzer import Analyzer
 from agegender.streaming import Settings, VideoProcessor
 from benchmarks import scenes
@@ -81,9 +93,13 @@ def path_rows(
 
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("decoding", images, "decode_at_least"),
-    ("making smaller, for the detector", detectors, "letterbox"),
+    ("making smaller, for the detector", detectors, "at_most"),
+    ("making smaller, for the detector", looks, "at_most"),
+    ("into the detector's numbers", detectors, "letterbox"),
     ("reading the detector's grids", detectors, "decode_grid"),
     ("cutting faces out", estimators, "align"),
+    ("warnings", analyzer, "warnings_of"),
+    ("warnings", following, "warnings_of"),
     ("drawing", streaming, "annotate"),
     ("drawing", video, "annotate"),
     ("decoding the film", footage, "_decode"),

@@ -62,7 +62,7 @@ def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
     """Return the faces that the detector finds in one look at all of a picture, as close as it ever looks."""
     detector = now.detector
     if isinstance(detector, TwoLooks):
-        return detector.detector.detect(image, detector.score)
+        return detector.detector.detect(image)
     return detector.detect(image)
 
 

@@ -204,15 +204,25 @@ def test_non_maximum_suppression_does_what_brute_force_does(boxes: list[Box], ov
     assert non_maximum_suppression(array, overlap) == kept
 
 
-@given(st.integers(1, 90), st.integers(1, 90), st.sampled_from([1.0, 0.5, 0.13]))
-def test_letterbox_keeps_the_picture_and_fills_up_with_black(height: int, width: int, scale: float) -> None:
-    rgb = (200, 100, 50)
-    batch = letterbox(np.full((height, width, 3), rgb, dtype=np.uint8), scale)
-    small_height, small_width = max(1, round(height * scale)), max(1, round(width * scale))
-    assert batch.shape[:2] == (1, 3)
-    for padded, filled in zip(batch.shape[2:], (small_height, small_width), strict=True):
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 3))
+def test_letterbox_keeps_the_pictures_and_fills_up_with_black(height: int, width: int, count: int) -> None:
+    pictures = [np.full((height, width, 3), (200, 100, 50 + place), dtype=np.uint8) for place in range(count)]
+    batch = letterbox(pictures)
+    assert batch.shape[:2] == (count, 3)
+    for padded, filled in zip(batch.shape[2:], (height, width), strict=True):
         assert padded % 32 == 0
         assert 0 <= padded - filled < 32
     expected = np.zeros(batch.shape, dtype=np.float32)
-    expected[0, :, :small_height, :small_width] = np.reshape(rgb[::-1], (3, 1, 1))
+    for place in range(count):
+        expected[place, :, :height, :width] = np.reshape((50 + place, 100, 200), (3, 1, 1))
     np.testing.assert_array_equal(batch, expected)
+
+
+def test_yunet_finds_in_many_pictures_at_once_what_it_finds_in_each(yunet: YuNet, photos: Path) -> None:
+    image = images.decode(photos / "group-4.jpg")
+    parts = [image[300:940, left : left + 640] for left in (0, 400, 800, 1200)]
+    rows, places = yunet.candidates(parts, 0.5)
+    assert len(set(places)) >= 2
+    for place, part in enumerate(parts):
+        alone, _ = yunet.candidates([part], 0.5)
+        np.testing.assert_allclose(rows[places == place], alone, atol=1e-3)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from agegender import images, models
 from agegender.detectors import YuNet
-from agegender.looks import TwoLooks, around, around_both, best, joined
+from agegender.looks import TILE_PX, TwoLooks, best, tiles_over
 from agegender.types import Box, Face, Image
 
 NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
@@ -36,24 +38,34 @@ def test_two_looks_find_the_faces_of_a_closer_one(name: str, yunet: Path, photos
     assert [face.score for face in found] == sorted((face.score for face in found), reverse=True)
 
 
-class Spots:
-    """Finds grey squares, surer of them the larger they are; notes how wide the pictures are."""
-
-    name = "spots"
+class Spots(YuNet):
+    """Finds grey squares, surer of them the larger they are; notes how many pictures of what width."""
 
     def __init__(self) -> None:
-        self.widths: list[int] = []
+        self.name = "spots"
+        self.overlap = 0.3
+        self.looks: list[tuple[int, int]] = []
 
-    def detect(self, image: Image, score: float) -> tuple[Face, ...]:
-        self.widths.append(image.shape[1])
-        faces = []
-        for value in np.unique(image[image > 0]):
-            rows, columns = np.nonzero(image[:, :, 0] == value)
-            if len(rows) > 4:
-                box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-                sure = min(0.9, box.width / 50)
-                faces += [Face(box, sure, ((box.left, box.top),) * 5)] if sure >= score else []
-        return tuple(faces)
+    def candidates(
+        self, images: Sequence[Image], score: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        self.looks.append((len(images), images[0].shape[1]))
+        found = [(square, place) for place, image in enumerate(images) for square in squares(image)]
+        sure = [(row, place) for row, place in found if row[0] >= score]
+        return np.array([row for row, _ in sure]).reshape(-1, 15), np.array(
+            [p for _, p in sure], dtype=np.intp
+        )
+
+
+def squares(image: Image) -> Iterator[list[float]]:
+    """Yield a row for each square of up to 150 pixels, whose landmarks are all at its upper left corner."""
+    for value in np.unique(image[image > 0]):
+        rows, columns = np.nonzero(image[:, :, 0] == value)
+        if len(rows) > 4:
+            left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            side = max(right - left, bottom - top)
+            if side <= 150:
+                yield [min(0.9, side / 50), left, top, right, bottom, *(left, top) * 5]
 
 
 def picture(*squares: tuple[int, int, int]) -> Image:
@@ -63,77 +75,79 @@ def picture(*squares: tuple[int, int, int]) -> Image:
     return image
 
 
-def look(image: Image) -> tuple[list[int], tuple[Face, ...]]:
+def look(image: Image) -> tuple[list[tuple[int, int]], tuple[Face, ...]]:
     spots = Spots()
-    return spots.widths, TwoLooks(spots).detect(image)  # type: ignore[arg-type]  # all of it that is used
+    return spots.looks, TwoLooks(spots).detect(image)
 
 
 def test_where_there_is_no_doubt_one_look_is_enough() -> None:
-    widths, (face,) = look(picture((200, 100, 160)))
-    assert widths == [640]
+    looks, (face,) = look(picture((200, 100, 160)))
+    assert looks == [(1, 640)]
     assert face.box == Box(200, 100, 360, 260)
 
 
-def test_a_doubt_is_looked_at_closely_and_told_in_pixels_of_the_picture() -> None:
-    widths, faces = look(picture((200, 100, 160), (800, 600, 40)))
-    assert len(widths) == 2
-    assert widths[1] < 200
-    assert [face.box for face in faces] == [Box(200, 100, 360, 260), Box(800, 600, 840, 640)]
+def test_doubts_are_looked_at_closely_all_at_once_and_told_in_pixels_of_the_picture() -> None:
+    looks, faces = look(picture((200, 100, 160), (800, 600, 40), (0, 880, 40)))
+    assert looks == [(1, 640), (2, TILE_PX)]
+    assert [face.box for face in faces] == [
+        Box(200, 100, 360, 260),
+        Box(800, 600, 840, 640),
+        Box(0, 880, 40, 920),
+    ]
     assert faces[1].landmarks[0] == (800, 600)
+
+
+def test_neighbours_in_doubt_share_a_tile() -> None:
+    looks, _ = look(picture((600, 400, 14), (630, 410, 12), (660, 400, 12)))
+    assert looks == [(1, 640), (2, TILE_PX)]
+
+
+def test_what_a_tile_cuts_is_not_taken_for_a_face() -> None:
+    _, faces = look(picture((400, 300, 40), (450, 200, 400)))
+    assert [face.box for face in faces] == [Box(400, 300, 440, 340)]
 
 
 def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
     image = np.zeros((960, 1280, 3), np.uint8)
-    places = [(x, y) for x in range(40, 1240, 120) for y in range(40, 920, 120)]
+    places = [(x, y) for x in range(40, 1240, 80) for y in range(40, 920, 80)]
     for number, (left, top) in enumerate(places, 1):
-        image[top : top + 48, left : left + 48] = 3 * number
-    widths, faces = look(image)
+        image[top : top + 36, left : left + 36] = number
+    looks, faces = look(image)
     assert {(face.box.left, face.box.top) for face in faces} == set(places)
-    assert len(faces) == len(places)
-    assert widths[0] == 640
-    assert len(widths) == 2
-
-
-def test_where_parts_would_take_longer_all_of_it_is_looked_at_smaller() -> None:
-    widths: list[int] = []
-
-    class Doubtful:
-        name = "doubtful"
-
-        def detect(self, image: Image, _score: float) -> tuple[Face, ...]:
-            widths.append(image.shape[1])
-            places = [(x, y) for x in range(10, 620, 40) for y in range(10, 460, 40)]
-            return tuple(Face(Box(x, y, x + 20, y + 20), 0.4) for x, y in places) if len(widths) == 1 else ()
-
-    TwoLooks(Doubtful()).detect(np.zeros((1440, 1920, 3), np.uint8))  # type: ignore[arg-type]  # as above
-    assert widths == [640, 1280]
+    assert looks == [(1, 640), (1, 1280)]
 
 
 def test_a_small_picture_is_looked_at_once() -> None:
-    widths, faces = look(np.ascontiguousarray(picture((20, 30, 40))[:200, :300]))
-    assert widths == [300]
+    looks, faces = look(np.ascontiguousarray(picture((20, 30, 40))[:200, :300]))
+    assert looks == [(1, 300)]
     assert [face.box for face in faces] == [Box(20, 30, 60, 70)]
 
 
-BOXES = st.builds(
-    lambda x, y, side: around(Box(x, y, x + side, y + side), 1000, 700, 48),
-    *(st.floats(-100, 1100), st.floats(-100, 800), st.floats(0, 400)),
+def test_a_picture_that_is_lower_than_a_tile_is_looked_at_in_all_its_height() -> None:
+    looks, (face,) = look(np.ascontiguousarray(picture((600, 10, 40))[:60]))
+    assert looks == [(1, 640), (1, TILE_PX)]
+    assert face.box == Box(600, 10, 640, 50)
+
+
+SIDE = st.floats(0, 900)
+BOXES = st.tuples(st.floats(-100, 1100), st.floats(-100, 800), SIDE, SIDE).map(
+    lambda row: (row[0], row[1], row[0] + row[2], row[1] + row[3])
 )
 
 
-@given(st.lists(BOXES, max_size=12))
-def test_parts_cover_every_doubt_and_are_cheaper_apart(boxes: list[Box]) -> None:
-    parts = joined(boxes)
+@given(st.lists(BOXES, min_size=1, max_size=12))
+def test_tiles_show_every_doubt_with_what_is_around_it(boxes: list[tuple[float, ...]]) -> None:
+    tiles = tiles_over(np.array(boxes), 1000, 700).tolist()
+    assert len(tiles) <= len(boxes)
+    for left, top, right, bottom in tiles:
+        assert 0 <= left < right <= 1000 and 0 <= top < bottom <= 700
+        assert right - left >= TILE_PX and bottom - top >= TILE_PX
     for box in boxes:
-        assert box.area > 0
-        assert any(part.intersection(box) == box for part in parts)
-    for i, part in enumerate(parts):
-        assert Box(0, 0, 1000, 700).intersection(part) == part
-        assert all(around_both(part, other).area > part.area + other.area for other in parts[:i])
-    assert sum(part.area for part in parts) <= sum(box.area for box in boxes)
+        seen = Box(max(box[0], 0), max(box[1], 0), min(box[2], 1000), min(box[3], 700))
+        assert any(Box(*tile).intersection(seen) == seen for tile in tiles) or seen.left > seen.right
 
 
 def test_a_face_and_the_head_around_it_are_one() -> None:
-    face, head = Box(190, 180, 216, 216), Box(174, 162, 240, 238)
-    kept = best([Face(head, 0.74), Face(face, 0.87), Face(Box(220, 100, 310, 210), 0.9)])
-    assert [one.box for one in kept] == [Box(220, 100, 310, 210), face]
+    face, head, other = (190, 180, 216, 216), (174, 162, 240, 238), (220, 100, 310, 210)
+    rows = [(score, *box, *box[:2] * 5) for score, box in ((0.74, head), (0.87, face), (0.9, other))]
+    assert [one.box for one in best(np.array(rows))] == [Box(*other), Box(*face)]

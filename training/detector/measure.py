@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agegender.detectors import decode_grid, non_maximum_suppression
+from agegender.detectors import best_first, decode_grid
 from training.detector.material import SIDE_PX, Material
 from training.detector.net import STRIDES, DetectorNet
 from training.detector.scenes import scene
@@ -26,12 +26,11 @@ def found(outputs: list[NDArray[np.float32]], score: float) -> NDArray[np.float6
     grids = [outputs[4 * i : 4 * i + 4] for i in range(len(STRIDES))]
     rows = np.concatenate(
         [
-            decode_grid(grid, stride, SIDE_PX // stride, score)
+            decode_grid(grid, stride, SIDE_PX // stride, score)[0]
             for grid, stride in zip(grids, STRIDES, strict=True)
         ]
     )
-    rows = rows[np.argsort(-rows[:, 0], kind="stable")]
-    return rows[non_maximum_suppression(rows[:, 1:5], 0.3)]
+    return best_first(rows, 0.3)
 
 
 @torch.no_grad()
