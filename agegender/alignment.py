@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agegender.scaling import halved
 from agegender.types import Box, Face, Image, Point
 
 # Where the five landmarks of a frontal face lie in the aligned crop, as parts of its side. The shape is
@@ -77,7 +78,7 @@ def align(image: Image, face: Face, size_px: int, margin: float = 0.0) -> Image:
 def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     """Return the (size_px, size_px, 3) crop that the 2×3 `matrix` (image → crop) cuts out.
 
-    Bilinear, with the border repeated; a region much larger than the crop is first averaged down, so
+    Bilinear, with the border repeated; a region twice as large as the crop, or more, is halved first, so
     that fine texture does not turn into noise.
     """
     height, width = image.shape[:2]
@@ -89,15 +90,10 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     top, bottom = _reach(down, size_px, more, height)
     region = image[top:bottom, left:right]
     x, y = x + a * left + b * top, y + c * left + d * top
-    block = int(min(shrink, right - left, bottom - top))
-    if block >= 2:
-        columns, rows = (right - left) // block, (bottom - top) // block
-        # Whole blocks: four times as fast as averages over broken parts of pixels.
-        region = cv2.resize(  # type: ignore[assignment]
-            region[: rows * block, : columns * block], (columns, rows), interpolation=cv2.INTER_AREA
-        )
-        x, y = x + (a + b) * (block - 1) / 2, y + (c + d) * (block - 1) / 2  # pixel 0's centre has moved
-        a, b, c, d = a * block, b * block, c * block, d * block
+    while shrink >= 2 and min(region.shape[:2]) >= 2:
+        region, shrink = halved(region), shrink / 2
+        x, y = x + (a + b) / 2, y + (c + d) / 2  # pixel 0's centre has moved
+        a, b, c, d = a * 2, b * 2, c * 2, d * 2
     to_crop = np.array(((a, b, x), (c, d, y)))
     return cv2.warpAffine(  # type: ignore[return-value]
         region, to_crop, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
