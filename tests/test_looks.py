@@ -70,8 +70,8 @@ def squares(image: Image) -> Iterator[list[float]]:
 
 def picture(*squares: tuple[int, int, int]) -> Image:
     image = np.zeros((960, 1280, 3), np.uint8)
-    for number, (left, top, side) in enumerate(squares, 1):
-        image[top : top + side, left : left + side] = 50 * number
+    for grey, (left, top, side) in enumerate(squares, 1):
+        image[top : top + side, left : left + side] = grey
     return image
 
 
@@ -108,13 +108,25 @@ def test_what_a_tile_cuts_is_not_taken_for_a_face() -> None:
 
 
 def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
-    image = np.zeros((960, 1280, 3), np.uint8)
     places = [(x, y) for x in range(40, 1240, 80) for y in range(40, 920, 80)]
-    for number, (left, top) in enumerate(places, 1):
-        image[top : top + 36, left : left + 36] = number
-    looks, faces = look(image)
+    looks, faces = look(picture(*((x, y, 36) for x, y in places)))
     assert {(face.box.left, face.box.top) for face in faces} == set(places)
     assert looks == [(1, 640), (1, 1280)]
+
+
+def test_where_tiles_would_take_longer_all_of_it_is_looked_at_smaller() -> None:
+    class Doubtful(Spots):
+        def candidates(
+            self, images: Sequence[Image], score: float
+        ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+            super().candidates(images, score)
+            places = [(x, y) for x in range(10, 620, 40) for y in range(10, 460, 40)]
+            rows = [(0.4, x, y, x + 18, y + 18, *(x, y) * 5) for x, y in places if score < 0.4]
+            return np.array(rows).reshape(-1, 15), np.zeros(len(rows), np.intp)
+
+    spots = Doubtful()
+    TwoLooks(spots).detect(np.zeros((1440, 1920, 3), np.uint8))
+    assert spots.looks == [(1, 640), (1, 1280)]
 
 
 def test_a_small_picture_is_looked_at_once() -> None:
@@ -136,7 +148,7 @@ BOXES = st.tuples(st.floats(-100, 1100), st.floats(-100, 800), SIDE, SIDE).map(
 
 
 @given(st.lists(BOXES, min_size=1, max_size=12))
-def test_tiles_show_every_doubt_with_what_is_around_it(boxes: list[tuple[float, ...]]) -> None:
+def test_tiles_lie_in_the_picture_and_hold_every_doubt(boxes: list[tuple[float, ...]]) -> None:
     tiles = tiles_over(np.array(boxes), 1000, 700).tolist()
     assert len(tiles) <= len(boxes)
     for left, top, right, bottom in tiles:
