@@ -23,6 +23,8 @@ Progress = Callable[[str, int, int], None]
 # a visitor waits. (requests hands over whole chunks only.)
 CHUNK_BYTES = 65_536
 
+LARGER = "has a larger file under this name"
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The numbers of the errors of a full disk."""
 
@@ -65,11 +67,13 @@ def receive(
             if progress is not None:
                 progress(name, min(received, expected_bytes), expected_bytes)
             if received > expected_bytes:
-                raise SourceError("has a larger file under this name")
+                raise SourceError(LARGER)
             if time.monotonic() - heard_at > silence_s:
                 how = "fell silent" if received else "did not answer"
                 raise SourceError(f"{how} for {silence_s:g} seconds")
         sending.result()
+        if sink.tell() > expected_bytes:  # a fast machine may be done before the first look
+            raise SourceError(LARGER)
     Path(output_file).chmod(0o644)  # a cache may be filled by one user for another
     if progress is not None:
         progress(name, expected_bytes, expected_bytes)
