@@ -62,7 +62,7 @@ def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
     """Return the models by name, in the manifest's order. Raises `ModelError` when it makes no sense."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # brackets in brackets without end
         raise ModelError(f"The list of models, {path}, cannot be read: {error}") from error
     specs = {name: _spec(name, table, path.parent) for name, table in tables.items()}
     names = [file.name for spec in specs.values() for file in spec.files]

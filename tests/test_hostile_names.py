@@ -239,3 +239,10 @@ def test_a_list_of_models_with_anything_in_it_is_read_or_refused(
     except ModelError:
         return
     assert all(file.name == Path(file.name).name for spec in found.values() for file in spec.files)
+
+
+def test_a_list_of_models_with_brackets_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.toml"
+    path.write_text(f"x = {'[' * 100_000}")
+    with pytest.raises(ModelError, match="cannot be read"):
+        models.load_manifest(path)
