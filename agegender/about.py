@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from agegender import cards, charts, images, models, ui
 from agegender.drawing import label_parts
+from agegender.places import SAMPLES
 from agegender.steps import CROP_PX, Steps, picture_steps
+from agegender.text import escape
 from agegender.transfer import is_url
 from agegender.types import RANGES
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"
+SAMPLE = SAMPLES / "astronaut.png"
 
 
 def show_steps(detector: str) -> Steps | None:
@@ -102,9 +102,9 @@ def show_licences() -> None:
     """List the models with their licences and where they come from, then the rest."""
     lines = []
     for spec in models.load_manifest().values():
-        source = f"[source]({spec.source})" if is_url(spec.source) else ui.escape(spec.source)
+        source = f"[source]({spec.source})" if is_url(spec.source) else escape(spec.source)
         does = "finds faces" if spec.role == "detector" else "estimates age and gender"
-        lines.append(f"- **{ui.escape(spec.title)}** ({does}): {ui.escape(spec.licence)} · {source}")
+        lines.append(f"- **{escape(spec.title)}** ({does}): {escape(spec.licence)} · {source}")
     lines.append("- **Sample pictures**: public domain (US Navy, NASA)")
     lines.append("- **The code of this app**: MIT")
     st.markdown("\n".join(lines))

@@ -10,8 +10,9 @@ from typing import Any
 
 from agegender.breakdown import Bin, Calibration, Confusion
 from agegender.errors import DatasetError
+from agegender.places import MODELS
 
-FIGURES = Path(__file__).parents[1] / "models" / "figures.json"
+FIGURES = MODELS / "figures.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from typing import Any, Literal
 import onnxruntime as ort
 import platformdirs
 
+from agegender import places
 from agegender.downloads import Download, download, sweep
 from agegender.errors import ModelError
 from agegender.transfer import Progress, is_url
 
-MANIFEST = Path(__file__).parents[1] / "models" / "manifest.toml"
+MANIFEST = places.MODELS / "manifest.toml"
 
 Role = Literal["detector", "estimator"]
 Status = Literal["bundled", "cached", "missing"]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import math
-from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
 from agegender.images import decode
+from agegender.places import SAMPLES
 from agegender.types import Image
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 WIDTH_PX, HEIGHT_PX = 640, 480
 FRAMES, FRAMES_PER_S = 150, 25
 

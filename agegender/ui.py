@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +11,12 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from agegender import choices, images, memory, models, pictures, turns
+from agegender import choices, images, models, pictures, runtime, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ImageError, ModelError
 from agegender.models import ModelSpec
 from agegender.previews import Look, Preview, make_preview
+from agegender.text import escape
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +42,7 @@ PAGES = (
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 
-memory.keep_no_large_blocks()
+runtime.keep_no_large_blocks()
 
 # Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
 # way from one picture to the next, and so would each card, as its few overlapping pixels can be scrolled.
@@ -137,7 +137,7 @@ def fetch_model(name: str) -> None:
 
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
-    memory.settle()
+    runtime.settle()
     st.html(STYLE)
     specs = models.load_manifest()
     with st.sidebar:
@@ -166,11 +166,6 @@ def facts(spec: ModelSpec) -> str:
     """Return a model's size, where it is and its licence, as Markdown."""
     where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
     return f"{spec.bytes / 1e6:.1f} MB · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
-
-
-def escape(text: str) -> str:
-    """Return text so that Streamlit's Markdown shows it as it is, on one line."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def uploads(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
-from agegender import memory
+from agegender import runtime
 from agegender.analyzer import Analyzer
 from agegender.following import Follower
 from agegender.rates import Meter
@@ -80,7 +80,7 @@ class Watcher:
     def _tidy(self, time_s: float) -> None:
         if time_s - self._tidied_s >= TIDY_S:
             self._tidied_s = time_s
-            memory.give_back()
+            runtime.give_back()
 
     def _collect(self) -> None:
         if self._pending is None or not self._pending.done():

@@ -12,6 +12,7 @@ from agegender.footage import LIMITS
 from agegender.previews import Look
 from agegender.sample_clip import sample_clip
 from agegender.screening import Result, annotate, show_result
+from agegender.text import escape
 from agegender.video import Options
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
@@ -86,4 +87,4 @@ with st.container():
     if known == identity and isinstance(result, Result):
         show_result(result, name)
     elif known == identity:
-        st.error(ui.escape(str(result)), icon=":material/error:")
+        st.error(escape(str(result)), icon=":material/error:")

@@ -16,6 +16,7 @@ from agegender.charts import described
 from agegender.errors import DatasetError
 from agegender.images import decode
 from agegender.steps import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
+from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -115,7 +116,7 @@ def test_every_model_is_there_with_its_licence(monkeypatch: pytest.MonkeyPatch) 
     use(monkeypatch, Somebody())
     shown = texts(opened())
     for spec in models.load_manifest().values():
-        assert ui.escape(spec.title) in shown and ui.escape(spec.licence) in shown
+        assert escape(spec.title) in shown and escape(spec.licence) in shown
 
 
 @pytest.mark.parametrize(("stub", "told"), [(Somebody(), "no landmarks"), (Nobody(), "finds none")])

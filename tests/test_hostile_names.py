@@ -25,6 +25,7 @@ from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.images import decode, encode_png
+from agegender.text import escape
 from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
 
 ROOT = Path(__file__).parents[1]
@@ -155,7 +156,7 @@ def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
     page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
     assert [exception.value for exception in page.exception] == []
     labels = [fold.label for fold in page.expander]
-    assert [label.rpartition(" · ")[0] for label in labels] == [ui.escape(name) for name in names]
+    assert [label.rpartition(" · ")[0] for label in labels] == [escape(name) for name in names]
     raw = [*page.get("html"), *(text for text in page.markdown if text.allow_html)]
     bodies = " ".join(str(element.proto) for element in raw)
     assert not any(name in bodies for name in names)
@@ -177,7 +178,7 @@ PLAIN = re.compile(r"(?:\\[!-/:-@\[-`{-~]|[^!-/:-@\[-`{-~\s]| )*")
 
 @given(st.text() | st.sampled_from(UPLOADED))
 def test_no_text_comes_through_as_markdown_or_html(text: str) -> None:
-    escaped = ui.escape(text)
+    escaped = escape(text)
     assert PLAIN.fullmatch(escaped)
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped).split() == text.split()
 

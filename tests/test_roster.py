@@ -12,8 +12,9 @@ import pytest
 from agegender import images
 from agegender.fusion import Shown
 from agegender.rates import Figures
-from agegender.roster import CROP_PX, percent, table
+from agegender.roster import CROP_PX, table
 from agegender.streaming import Latest
+from agegender.text import percent
 from agegender.tracking import Track
 from agegender.types import Age, Analysis, Box, Face, Gender
 

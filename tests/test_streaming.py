@@ -20,7 +20,7 @@ from clips import face_on
 from streamlit_webrtc.models import CallbackAttachableProcessor
 from streamlit_webrtc.process import AsyncVideoProcessTrack
 
-from agegender import memory
+from agegender import runtime
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up, to_image
@@ -361,7 +361,7 @@ def test_a_long_video_takes_no_more_memory_than_a_short_one() -> None:
 def test_a_long_video_gives_memory_back_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     given_back: list[float] = []
     now_s = 1000.0
-    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(now_s))
+    monkeypatch.setattr(runtime, "give_back", lambda: given_back.append(now_s))
     processor = processor_of(Stub(), clock=lambda: now_s)
     for second in range(150):
         now_s = 1000.0 + second
