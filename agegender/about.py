@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from agegender import cards, charts, images, models, ui
+from agegender import cards, charts, models, ui
 from agegender.drawing import label_parts
+from agegender.imaging.io import decode
 from agegender.places import SAMPLES
 from agegender.steps import CROP_PX, Steps, picture_steps
 from agegender.text import escape
@@ -23,7 +24,7 @@ def show_steps(detector: str) -> Steps | None:
         st.info("This way of finding faces finds none in the sample. Choose another one in the sidebar.")
         return None
     face, age = readings[0].face, readings[0].age
-    steps = picture_steps(images.decode(data), face)
+    steps = picture_steps(decode(data), face)
     seen, found, aligned = st.columns(3)
     with seen:
         st.markdown("**1 · Seen**")

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from agegender.errors import DatasetError, ImageError
-from agegender.images import MAX_BYTES, TOO_MANY_BYTES
+from agegender.imaging.io import MAX_BYTES, TOO_MANY_BYTES
 
 _BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
 

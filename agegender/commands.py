@@ -18,7 +18,7 @@ from agegender.analyzer import Analyzer, build_analyzer
 from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
-from agegender.images import decode, encode_jpeg
+from agegender.imaging.io import decode, encode_jpeg
 from agegender.pictures import analyzed
 from agegender.transfer import Progress
 from agegender.types import Image

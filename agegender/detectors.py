@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.errors import ModelError
+from agegender.imaging.geometry import at_most
 from agegender.models import onnx_session
-from agegender.scaling import at_most
 from agegender.types import Box, Face, Image
 
 STRIDES = (8, 16, 32)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender import ages
-from agegender.alignment import align, margin_crop
+from agegender.alignment import align
 from agegender.errors import ModelError
+from agegender.imaging.geometry import margin_crop
 from agegender.models import onnx_session
 from agegender.types import Estimate, Face, Gender, Image
 

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender import ages, images
+from agegender import ages
 from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
+from agegender.imaging.io import decode
 from agegender.quality import warnings_of
 from agegender.types import Age, Face, Image, Reading
 
@@ -80,7 +81,7 @@ def evaluate(
         try:
             if isinstance(content, AgeGenderError):
                 raise content
-            return _judged(sample, images.decode(content), dataset.kind, analyzer, hardship or Hardship())
+            return _judged(sample, decode(content), dataset.kind, analyzer, hardship or Hardship())
         except AgeGenderError as error:
             return Result(sample, problem=str(error))
 

@@ -25,7 +25,7 @@ from agegender.containers import (
     open_container,
 )
 from agegender.errors import VideoError
-from agegender.frames import Matrix, display_matrix, to_image
+from agegender.imaging.frames import Matrix, display_matrix, to_image
 from agegender.types import Image
 
 MAX_SECONDS = 600

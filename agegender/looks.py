@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.detectors import YuNet, best_first, faces_of, heights
-from agegender.scaling import at_most
+from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
 
 FIRST_PX, WHOLE_PX = 640, 1280

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agegender import images
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode, decode_at_least, read
 from agegender.previews import resized
 from agegender.types import Analysis, Image
 
@@ -23,13 +23,13 @@ def analyzed(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analysis]
     A large JPEG is decoded at half its size or less while all its faces are sharp so, and whole where one is
     not. Raises `ImageError` as `images.decode` does.
     """
-    data = source if isinstance(source, bytes) else images.read(source)
-    image, whole_wh = images.decode_at_least(data, LOOK_PX)
+    data = source if isinstance(source, bytes) else read(source)
+    image, whole_wh = decode_at_least(data, LOOK_PX)
     if image.shape[1] == whole_wh[0]:
         return image, analyzer(image)
     faces = analyzer.detector.detect(image)
     if any(min(face.box.width, face.box.height) < SHARP_PX for face in faces):
         larger = whole_wh[0] / image.shape[1]
         faces = tuple(face.moved(larger, larger) for face in faces)
-        image = images.decode(data)
+        image = decode(data)
     return image, resized(analyzer(image, faces), *whole_wh)

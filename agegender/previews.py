@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agegender import turns
-from agegender.alignment import margin_crop
 from agegender.drawing import Part, annotate, blur_faces
-from agegender.images import decode, encode_jpeg
-from agegender.scaling import scale_down
+from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
+from agegender.imaging.io import decode, encode_jpeg
 from agegender.types import Analysis, Face, Image
 
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
-
-CROP_PX = 160
-CROP_MARGIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.alignment import margin_crop, margin_square
 from agegender.detectors import YuNet, best_first, faces_of
+from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.models import onnx_session
 from agegender.types import Face, Image
 

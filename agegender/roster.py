@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 
-from agegender.alignment import margin_crop
-from agegender.images import encode_jpeg
+from agegender.imaging.geometry import margin_crop
+from agegender.imaging.io import encode_jpeg
 from agegender.quality import sentence
 from agegender.streaming import Latest
 from agegender.text import percent

@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from agegender.images import decode
+from agegender.imaging.io import decode
 from agegender.places import SAMPLES
 from agegender.types import Image
 

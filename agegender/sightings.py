@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agegender.alignment import margin_crop
 from agegender.fusion import Evidence, view_weight
-from agegender.images import encode_jpeg
+from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop
+from agegender.imaging.io import encode_jpeg
 from agegender.people import Person, Span
-from agegender.previews import CROP_MARGIN, CROP_PX
 from agegender.tracking import Track
 from agegender.types import Image
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from agegender.alignment import align
 from agegender.drawing import NEUTRAL, draw_box
-from agegender.images import encode_jpeg, encode_png
+from agegender.imaging.io import encode_jpeg, encode_png
 from agegender.types import Face, Image
 
 CROP_PX = 112

@@ -16,7 +16,7 @@ from aiortc.contrib.media import MediaRelay
 from agegender.analyzer import Analyzer
 from agegender.drawing import Part, annotate, blur_faces
 from agegender.errors import AgeGenderError
-from agegender.frames import to_image as upright
+from agegender.imaging.frames import to_image as upright
 from agegender.rates import Figures, Meter
 from agegender.tracking import Track
 from agegender.types import Analysis, Face, Image

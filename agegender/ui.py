@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from agegender import choices, images, models, pictures, runtime, turns
+from agegender import choices, models, pictures, runtime, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ImageError, ModelError
+from agegender.imaging.io import pixels_of
 from agegender.models import ModelSpec
 from agegender.previews import Look, Preview, make_preview
 from agegender.text import escape
@@ -196,7 +197,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
-        with turns.PICTURES.turn(images.pixels_of(data), lambda before: tell(before_you(before))):
+        with turns.PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
             found = make_preview(*pictures.analyzed(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:

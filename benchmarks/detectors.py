@@ -24,10 +24,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender import images, models
+from agegender import models
 from agegender.archives import Files
 from agegender.detectors import SSD, YuNet
 from agegender.errors import ImageError
+from agegender.imaging.io import decode
 from agegender.refinement import bundled
 from agegender.types import Detector, Face, Image
 from benchmarks.yardsticks import Enlarged, Haar
@@ -126,7 +127,7 @@ def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
         names = [name for name in files.names if name.lower().endswith(ENDINGS)][:limit]
         for name in tqdm(names, desc=path.name, unit="picture", disable=None):
             try:
-                yield images.decode(files.read(name))
+                yield decode(files.read(name))
             except ImageError as error:
                 print(f"{name}: {error}", file=sys.stderr)
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agegender import images, models
+from agegender import models
 from agegender.detectors import YuNet
+from agegender.imaging.io import decode
 from agegender.looks import TwoLooks
 from agegender.types import Image
 from benchmarks.detectors import at_most, compare, lines, pictures_of
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = models.fetch(models.load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
     one, two = YuNet(path), TwoLooks(YuNet(path))
     one.name, two.name = "one closer look", "two looks"
-    nobody = images.decode(options.nobody)
+    nobody = decode(options.nobody)
     rows = [
         row
         for part in PARTS

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from agegender import images
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode
 from benchmarks import scenes
 from benchmarks.timing import side_by_side
 
@@ -75,7 +75,7 @@ def output(command: list[str]) -> bytes:
 
 def cores(now: Analyzer, pictures: int, all_cores: set[int]) -> Rows:
     """Return how many pictures a second 1 and 2 threads analyse, each picture in one thread."""
-    image = images.decode(next(data for faces, data in scenes.photographs().values() if faces == 6))
+    image = decode(next(data for faces, data in scenes.photographs().values() if faces == 6))
     ours = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     rows = []
     try:

@@ -16,7 +16,6 @@ from agegender import (
     estimators,
     following,
     footage,
-    images,
     looks,
     mp4,
     pictures,
@@ -24,6 +23,7 @@ from agegender import (
     video,
 )
 from agegender.analyzer import Analyzer
+from agegender.imaging import io as images
 from agegender.streaming import Settings, VideoProcessor
 from benchmarks import scenes
 from benchmarks.live import FPS, cost_ms, moving

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender import images, pictures
+from agegender import pictures
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode
 from agegender.looks import TwoLooks
 from agegender.types import Face, Image
 from benchmarks import scenes
@@ -47,7 +48,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
                 "picture": name,
                 "faces": faces,
                 "found": len(found),
-                "one closer look finds": len(closer_look(now, images.decode(data))),
+                "one closer look finds": len(closer_look(now, decode(data))),
                 "seed found": len(seed(read_as_then(data)).readings),
                 "ms": ms["now"],
                 "seed ms": ms["then"],
@@ -75,7 +76,7 @@ def overhead(now: Analyzer, rounds: int) -> Rows:
     """Return what is neither decoding nor a net, in milliseconds and as a part of the time in the nets."""
     rows = []
     for name, (faces, data) in scenes.photographs().items():
-        image, clock = images.decode(data), Clock()
+        image, clock = decode(data), Clock()
         with watched_nets(now, clock):
             now(image)
             clock.restart()
@@ -140,7 +141,7 @@ def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple
         rows.append({"by": "faces", "value": float(count), "ms": ms})
     for size in megapixels:
         data = scenes.enlarged(scenes.jpeg(scenes.tiled(800, 600, 1)), size)
-        ms = side_by_side(rounds, it=lambda data=data: now(images.decode(data)))["it"]
+        ms = side_by_side(rounds, it=lambda data=data: now(decode(data)))["it"]
         rows.append({"by": "megapixels", "value": size, "ms": ms})
     return rows
 

@@ -12,7 +12,7 @@ from streamlit_webrtc.relay import get_global_relay
 
 from agegender import roster, ui
 from agegender.ice import ice_servers
-from agegender.images import encode_jpeg
+from agegender.imaging.io import encode_jpeg
 from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up
 from agegender.text import escape
 

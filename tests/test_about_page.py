@@ -14,7 +14,7 @@ from agegender import measured, models, ui
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.charts import described
 from agegender.errors import DatasetError
-from agegender.images import decode
+from agegender.imaging.io import decode
 from agegender.steps import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
 from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import alignment, images
-from agegender.alignment import align, face_matrix, margin_crop, similarity
+from agegender import alignment
+from agegender.alignment import align, face_matrix, similarity
+from agegender.imaging.geometry import margin_crop
+from agegender.imaging.io import decode
 from agegender.types import Box, Face, Image
 
 TEMPLATE = np.array(alignment.TEMPLATE)
@@ -28,7 +30,7 @@ def least_squares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def portrait() -> Image:
-    return images.decode(SAMPLES / "grace_hopper.jpg")
+    return decode(SAMPLES / "grace_hopper.jpg")
 
 
 def face_at(landmarks: np.ndarray) -> Face:

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from agegender import images
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import ModelError
+from agegender.imaging.io import decode
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -34,7 +34,7 @@ class Stub:
 
 def pictures() -> list[Image]:
     """The samples at several sizes, each different from the others."""
-    found = [images.decode(path) for path in sorted(SAMPLES.glob("*.[jp][pn]g"))]
+    found = [decode(path) for path in sorted(SAMPLES.glob("*.[jp][pn]g"))]
     assert len(found) == 2
     scaled = [cv2.resize(image, None, fx=part, fy=part) for image in found for part in (0.5, 0.73, 1.4)]
     return [*found, *(np.asarray(image, np.uint8) for image in scaled)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from agegender.bundle import Picture, as_csv, as_json, saved_names, zipped
 from agegender.export import csv_lines, json_lines
-from agegender.images import decode
+from agegender.imaging.io import decode
 from agegender.previews import Look
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 

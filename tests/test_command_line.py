@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agegender import commands, images, models
+from agegender import commands, models
 from agegender.__main__ import main
 from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.export import COLUMNS
+from agegender.imaging.io import decode, encode_png
 from agegender.types import RANGES, Analysis, Box, Face, Gender, Image, Reading
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +46,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def picture(path: Path, value: int = 200) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(images.encode_png(np.full((32, 48, 3), value, np.uint8)))
+    path.write_bytes(encode_png(np.full((32, 48, 3), value, np.uint8)))
     return path
 
 
@@ -184,7 +185,7 @@ def test_annotated_pictures_overwrite_nothing(tmp_path: Path) -> None:
     assert run("analyze", first, second, "--annotate", tmp_path) == 0
     for path, content in before.items():
         assert path.read_bytes() == content
-    written = [images.decode(tmp_path / f"x-annotated-{number}.jpg") for number in (2, 3)]
+    written = [decode(tmp_path / f"x-annotated-{number}.jpg") for number in (2, 3)]
     for image, value in zip(written, (50, 250), strict=True):
         assert image.shape == (32, 48, 3)
         assert abs(int(image[16, 16, 0]) - value) < 12  # inside of the box

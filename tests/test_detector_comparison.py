@@ -54,10 +54,10 @@ def test_small_faces_need_not_be_found_and_what_is_not_there_is_invented() -> No
 
 
 def test_haar_finds_the_sample_where_yunet_does() -> None:
-    from agegender import images
+    from agegender.imaging.io import decode
 
     sample = Path(__file__).parents[1] / "samples" / "grace_hopper.jpg"
-    (found,) = Haar().detect(images.decode(sample))
+    (found,) = Haar().detect(decode(sample))
     assert found.box.iou(Box(177.4, 123.4, 355.7, 335.7)) > 0.6
 
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agegender import images, refinement
+from agegender import refinement
 from agegender.alignment import face_matrix
 from agegender.detectors import SSD, YuNet, letterbox, non_maximum_suppression
 from agegender.errors import ModelError
+from agegender.imaging.io import decode
 from agegender.refinement import Refined
 from agegender.types import Box, Detector, Face, Image
 
@@ -58,7 +59,7 @@ def detector(request: pytest.FixtureRequest) -> Detector:
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_yunet_finds_what_opencv_finds_with_the_same_weights(name: str, mirror: Path, photos: Path) -> None:
-    image = at_most(images.decode(photos / f"{name}.jpg"), 1280)
+    image = at_most(decode(photos / f"{name}.jpg"), 1280)
     weights = mirror / "face_detection_yunet_2023mar.onnx"  # those of yunet_s_dynamic, in OpenCV's own file
     theirs = cv2.FaceDetectorYN.create(str(weights), "", image.shape[1::-1], 0.7, 0.3, 5000)
     _, rows = theirs.detect(np.ascontiguousarray(image[..., ::-1]))
@@ -75,7 +76,7 @@ def test_yunet_finds_what_opencv_finds_with_the_same_weights(name: str, mirror: 
 
 
 def test_yunet_answers_in_pixels_of_a_picture_that_it_scaled_down(yunet: YuNet) -> None:
-    image = images.decode(SAMPLES / "astronaut.png")
+    image = decode(SAMPLES / "astronaut.png")
     (face,) = yunet.detect(image)
     (large,) = yunet.detect(cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC))
     expected = Box(*(5 * side for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
@@ -84,7 +85,7 @@ def test_yunet_answers_in_pixels_of_a_picture_that_it_scaled_down(yunet: YuNet) 
 
 
 def test_landmarks_come_in_their_order(yunet: YuNet) -> None:
-    (face,) = yunet.detect(images.decode(SAMPLES / "astronaut.png"))
+    (face,) = yunet.detect(decode(SAMPLES / "astronaut.png"))
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
     assert right_eye[0] < nose[0] < left_eye[0]
     assert right_mouth[0] < nose[0] < left_mouth[0]
@@ -93,7 +94,7 @@ def test_landmarks_come_in_their_order(yunet: YuNet) -> None:
 
 @pytest.mark.parametrize("sample", FACES)
 def test_detectors_find_the_face_of_a_sample_where_it_is(detector: Detector, sample: str) -> None:
-    (face,) = detector.detect(images.decode(SAMPLES / sample))
+    (face,) = detector.detect(decode(SAMPLES / sample))
     assert face.box.iou(FACES[sample]) >= 0.6
     assert 0.5 <= face.score <= 1
 
@@ -102,14 +103,14 @@ def test_detectors_find_the_face_of_a_sample_where_it_is(detector: Detector, sam
 def test_detectors_find_the_face_on_a_portrait_and_nothing_else(
     detector: Detector, yunet: YuNet, name: str, photos: Path
 ) -> None:
-    image = images.decode(photos / f"{name}.jpg")
+    image = decode(photos / f"{name}.jpg")
     (truth,) = yunet.detect(image)
     (face,) = detector.detect(image)
     assert face.box.iou(truth.box) > 0.5
 
 
 def test_a_face_that_fills_the_picture_is_found(bundled: Refined, photos: Path) -> None:
-    image = images.decode(photos / "stock-teen-3.jpg")
+    image = decode(photos / "stock-teen-3.jpg")
     (face,) = bundled.detect(image)
     assert face.box.height > 0.3 * image.shape[0]
     alone = YuNet(MODELS / "faces.onnx").detect(image)
@@ -117,19 +118,19 @@ def test_a_face_that_fills_the_picture_is_found(bundled: Refined, photos: Path) 
 
 
 def test_detectors_find_no_face_where_there_is_none(detector: Detector, photos: Path) -> None:
-    assert detector.detect(images.decode(photos / "background.jpg")) == ()
+    assert detector.detect(decode(photos / "background.jpg")) == ()
 
 
 @pytest.mark.parametrize("name", ["group-1", "group-4", "solvay1927"])
 def test_most_confident_face_comes_first(detector: Detector, name: str, photos: Path) -> None:
-    scores = [face.score for face in detector.detect(images.decode(photos / f"{name}.jpg"))]
+    scores = [face.score for face in detector.detect(decode(photos / f"{name}.jpg"))]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_boxes_alone_align_on_average_like_landmarks(detector: Detector, yunet: YuNet, photos: Path) -> None:
     shifts = []
     for name in ("group-4", "group-5", "person-linda", "person-vlado", "stock-group-1"):
-        image = images.decode(photos / f"{name}.jpg")
+        image = decode(photos / f"{name}.jpg")
         boxes = [face.box for face in detector.detect(image)]
         for face in yunet.detect(image):
             box = max(boxes, key=face.box.iou, default=Box(0, 0, 0, 0))
@@ -156,7 +157,7 @@ def test_ssd_is_fed_as_opencv_feeds_it(ssd: SSD, mirror: Path, sample: str) -> N
     net = cv2.dnn.readNet(*files)
     net.setInput(cv2.dnn.blobFromImage(bgr, 1.0, (300, 300), (104, 177, 123), swapRB=False, crop=False))
     best = max(net.forward()[0, 0], key=lambda row: row[2])
-    (face,) = ssd.detect(images.decode(SAMPLES / sample))
+    (face,) = ssd.detect(decode(SAMPLES / sample))
     assert face.score == pytest.approx(best[2], abs=0.005)
     left, _, right, bottom = best[3:7] * np.tile(bgr.shape[1::-1], 2)
     assert (face.box.left, face.box.right, face.box.bottom) == pytest.approx((left, right, bottom), abs=1)
@@ -169,9 +170,9 @@ def test_detectors_bear_pictures_of_any_shape(detector: Detector, shape: tuple[i
 
 def test_detectors_give_the_same_from_many_threads(detector: Detector, photos: Path) -> None:
     sizes = {"astronaut.png": 512, "grace_hopper.jpg": 300}
-    pictures = [at_most(images.decode(SAMPLES / name), size) for name, size in sizes.items()]
+    pictures = [at_most(decode(SAMPLES / name), size) for name, size in sizes.items()]
     names = ("background", "group-4", "person-linda", "stock-teen-3")
-    pictures += [at_most(images.decode(photos / f"{name}.jpg"), 640) for name in names]
+    pictures += [at_most(decode(photos / f"{name}.jpg"), 640) for name in names]
     expected = [detector.detect(picture) for picture in pictures]
     assert sum(map(len, expected)) >= 6
     with ThreadPoolExecutor(8) as pool:
@@ -219,7 +220,7 @@ def test_letterbox_keeps_the_pictures_and_fills_up_with_black(height: int, width
 
 
 def test_yunet_finds_in_many_pictures_at_once_what_it_finds_in_each(yunet: YuNet, photos: Path) -> None:
-    image = images.decode(photos / "group-4.jpg")
+    image = decode(photos / "group-4.jpg")
     parts = [image[300:940, left : left + 640] for left in (0, 400, 800, 1200)]
     rows, places = yunet.candidates(parts, 0.5)
     assert len(set(places)) >= 2

@@ -12,15 +12,17 @@ import caffe_oracle
 import numpy as np
 import pytest
 
-from agegender import estimators, images, models
+from agegender import estimators, models
 from agegender.ages import from_years
-from agegender.alignment import align, margin_crop
+from agegender.alignment import align
 from agegender.analyzer import Analyzer
 from agegender.datasets import open_dataset
 from agegender.detectors import YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.evaluation import evaluate
+from agegender.imaging.geometry import margin_crop
+from agegender.imaging.io import decode
 from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Box, Estimate, Face, Image
 
@@ -43,12 +45,12 @@ ELSEWHERE = (Face(Box(330, 320, 480, 470), 0.9), Face(Box(-40, -30, 90, 120), 0.
 
 @pytest.fixture(scope="module")
 def hopper() -> Image:
-    return images.decode(SAMPLES / "grace_hopper.jpg")
+    return decode(SAMPLES / "grace_hopper.jpg")
 
 
 @pytest.fixture(scope="module")
 def collins() -> Image:
-    return images.decode(SAMPLES / "astronaut.png")
+    return decode(SAMPLES / "astronaut.png")
 
 
 def numbers(estimates: tuple[Estimate, ...]) -> np.ndarray:
@@ -265,6 +267,6 @@ def test_real_levi_hassner_weights_read_real_faces(
     assert age_hopper.years > age_collins.years + 10  # she was 77
     detector = YuNet(mirror / "yunet_n_dynamic.onnx")
     for name, label in (("person-vlado.jpg", "Male"), ("person-linda.jpg", "Female")):
-        photo = images.decode(photos / name)
+        photo = decode(photos / name)
         ((_, gender),) = estimator.estimate(photo, detector.detect(photo))
         assert gender.label == label, name

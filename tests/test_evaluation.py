@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from agegender import ages, images
+from agegender import ages
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
 from agegender.evaluation import Hardship, Result, evaluate, scaled_down
 from agegender.figures import figures
+from agegender.imaging.io import decode
 from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Reading
 
@@ -342,7 +343,7 @@ def test_whole_way_with_what_is_bundled(tmp_path: Path) -> None:
     analyzer = build_analyzer("bundled", "apparent")
     with open_dataset("utkface", tmp_path) as dataset:
         results = {result.sample.name: result for result in evaluate(dataset, analyzer)}
-    hopper = images.decode(tmp_path / name)
+    hopper = decode(tmp_path / name)
     (expected,) = analyzer(np.pad(hopper, ((40, 40), (40, 40), (0, 0)), mode="edge")).readings
     assert results[name].reading == expected
     assert shown("utkface", list(results.values()))["faces_found"] == (1, 2)

@@ -24,7 +24,7 @@ from agegender.__main__ import main
 from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
-from agegender.images import decode, encode_png
+from agegender.imaging.io import decode, encode_png
 from agegender.text import escape
 from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agegender import images, models
+from agegender import models
 from agegender.detectors import YuNet
+from agegender.imaging.io import decode
 from agegender.looks import TILE_PX, TwoLooks, best, tiles_over
 from agegender.types import Box, Face, Image
 
@@ -27,7 +28,7 @@ def yunet(mirror: Path) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_looks_find_the_faces_of_a_closer_one(name: str, yunet: Path, photos: Path) -> None:
-    image = images.decode(photos / f"{name}.jpg")
+    image = decode(photos / f"{name}.jpg")
     expected, found = YuNet(yunet).detect(image), TwoLooks(YuNet(yunet)).detect(image)
     assert len(found) == len(expected)
     for face in expected:

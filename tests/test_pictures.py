@@ -9,9 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from agegender import images, pictures
+from agegender import pictures
 from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode
 from agegender.types import Box, Estimate, Face, Gender, Image
 
 WHOLE_WH = (4000, 3000)
@@ -80,7 +81,7 @@ def test_others_come_as_they_are(kind: str, tmp_path: Path) -> None:
     image, analysis = pictures.analyzed(path, Analyzer(Spot(), Noting()))
     assert image.shape == (900, 2000, 3)
     assert analysis.readings[0].face.box == Box(0, 0, 2000, 900)
-    assert np.array_equal(image, images.decode(path))
+    assert np.array_equal(image, decode(path))
 
 
 def test_the_same_faces_are_found_and_read_in_a_large_copy(photos: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_same_faces_are_found_and_read_in_a_large_copy(photos: Path) -> None
     file = BytesIO()
     with PIL.Image.open(photos / "person-vlado.jpg") as picture:
         picture.resize((4096, 3072), PIL.Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
-    expected = analyze(images.decode(file.getvalue()))
+    expected = analyze(decode(file.getvalue()))
     image, analysis = pictures.analyzed(file.getvalue(), analyze)
     assert image.shape == (1536, 2048, 3)
     for reading, other in zip(analysis.readings, expected.readings, strict=True):

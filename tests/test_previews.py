@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from agegender.images import decode
+from agegender.imaging.io import decode
 from agegender.previews import (
     LARGEST_PX,
     Look,

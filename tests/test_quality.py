@@ -14,7 +14,7 @@ from agegender.analyzer import Analyzer
 from agegender.datasets import open_dataset
 from agegender.evaluation import evaluate
 from agegender.fusion import Evidence, Shown, add_view, show
-from agegender.images import decode, encode_png
+from agegender.imaging.io import decode, encode_png
 from agegender.quality import (
     LEAST_FRONTALITY,
     LEAST_INSIDE,

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import images, refinement
-from agegender.alignment import margin_crop, margin_square
+from agegender import refinement
 from agegender.detectors import YuNet
+from agegender.imaging.geometry import margin_crop, margin_square
+from agegender.imaging.io import decode
 from agegender.refinement import Refined, first_stage
 from agegender.types import Box, Face
 
@@ -46,7 +47,7 @@ def test_the_square_around_a_box_is_what_is_cut_out(
 
 @pytest.mark.parametrize("name", ["group-4", "stock-group-1", "person-linda"])
 def test_landmarks_come_nearer_to_yunets(bundled: Refined, name: str, mirror: Path, photos: Path) -> None:
-    image = images.decode(photos / f"{name}.jpg")
+    image = decode(photos / f"{name}.jpg")
     truth = YuNet(mirror / "yunet_n_dynamic.onnx").detect(image)
 
     def apart(faces: tuple[Face, ...]) -> float:
@@ -61,7 +62,7 @@ def test_landmarks_come_nearer_to_yunets(bundled: Refined, name: str, mirror: Pa
 
 
 def test_what_only_the_first_stage_takes_for_a_face_is_dropped(bundled: Refined, photos: Path) -> None:
-    image = images.decode(photos / "group-4.jpg")
+    image = decode(photos / "group-4.jpg")
     first = first_stage(FILES["faces.onnx"]).detect(image)
     second = bundled.detect(image)
     assert len(second) < len(first)
@@ -71,7 +72,7 @@ def test_what_only_the_first_stage_takes_for_a_face_is_dropped(bundled: Refined,
 def test_a_crowd_is_read_a_part_at_a_time_and_comes_out_the_same(
     bundled: Refined, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = images.decode(photos / "group-1.jpg")
+    image = decode(photos / "group-1.jpg")
     together = bundled.detect(image)
     monkeypatch.setattr(refinement, "BATCH", 3)
     apart = bundled.detect(image)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agegender import images
 from agegender.fusion import Shown
+from agegender.imaging.io import decode
 from agegender.rates import Figures
 from agegender.roster import CROP_PX, table
 from agegender.streaming import Latest
@@ -42,7 +42,7 @@ def cells(html: str) -> tuple[list[list[str]], list[np.ndarray]]:
     root = ET.fromstring(html[html.index("<table") :].replace("<br/>", " "))
     rows = [["".join(cell.itertext()) for cell in row.iter("td")] for row in root.iter("tr")]
     sources = [image.attrib["src"] for image in root.iter("img")]
-    return rows[1:], [images.decode(base64.b64decode(source.split(",")[1])) for source in sources]
+    return rows[1:], [decode(base64.b64decode(source.split(",")[1])) for source in sources]
 
 
 def test_a_row_a_person_with_a_crop_of_the_face() -> None:

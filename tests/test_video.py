@@ -21,9 +21,10 @@ from films import film, loudest_hz, sine, times_and_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agegender import containers, footage, images
+from agegender import containers, footage
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import VideoError
+from agegender.imaging.io import decode, encode_png
 from agegender.people import COLUMNS, people_csv, people_json
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 from agegender.video import Options, Progress, annotate_video
@@ -111,7 +112,7 @@ def test_people_are_seen_when_they_are_there(tmp_path: Path, analyzer: Analyzer)
     assert GUEST_S[1] - 1.2 <= end_s <= GUEST_S[1] + 0.4
     assert last.seconds == pytest.approx(10.0, abs=0.1)
     for person in (first, guest):  # the best crop shows the face in its middle
-        (reading,) = analyzer(images.decode(person.crop)).readings
+        (reading,) = analyzer(decode(person.crop)).readings
         assert reading.face.box.center == (pytest.approx(80, abs=16), pytest.approx(80, abs=16))
 
 
@@ -203,7 +204,7 @@ def test_hidden_faces_are_hidden_in_every_frame_and_every_crop(tmp_path: Path, m
     assert len(middles) == 25
     assert max(np.abs(np.diff(middle, axis=1)).mean() for middle in middles) < 4  # of noise it is 40
     (person,) = last.people or ()
-    crop = images.decode(person.crop)[70:90, 70:90].astype(float)
+    crop = decode(person.crop)[70:90, 70:90].astype(float)
     assert np.abs(np.diff(crop, axis=1)).mean() < 4
 
 
@@ -296,7 +297,7 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n%s\n#EXT-X-ENDLIST\n"
 BAD = {
     "empty": (written("empty.mp4", b""), "empty"),
     "text": (written("text.mp4", b"no video at all\n" * 99), "not a video"),
-    "picture": (written("still.mp4", images.encode_png(np.zeros((9, 9, 3), np.uint8))), "not a video"),
+    "picture": (written("still.mp4", encode_png(np.zeros((9, 9, 3), np.uint8))), "not a video"),
     "playlist": (written("list.mp4", PLAYLIST % b"file:///etc/hostname"), "not a video"),
     "list of files": (written("list.avi", b"ffconcat version 1.0\nfile in.mp4\n"), "not a video"),
     "sound only": (sound_only, "only sound"),

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageCms
 
-from agegender import images
 from agegender.errors import ImageError
-from agegender.images import decode, encode_jpeg, encode_png, register_heif
+from agegender.imaging import io as images
+from agegender.imaging.io import decode, encode_jpeg, encode_png, register_heif
 from agegender.types import Image
 
 register_heif()

@@ -11,9 +11,9 @@ import PIL.Image
 import pytest
 from hostile import assert_harmless, decoded
 
-from agegender import bombs
 from agegender.errors import ImageError
-from agegender.images import decode
+from agegender.imaging import bombs
+from agegender.imaging.io import decode
 
 
 def test_a_part_of_the_corpus_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pillow_heif
 from PIL import UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
-from agegender.bombs import Pieces, refuse_intricate, refuse_many_scans
-from agegender.conversion import SIDEWAYS, orientation, upright_rgb
 from agegender.errors import ImageError
+from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
+from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
