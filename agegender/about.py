@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from agegender import cards, charts, models, ui
+from agegender import cards, charts, ui
 from agegender.drawing import label_parts
 from agegender.imaging.io import decode
+from agegender.models.http import is_url
+from agegender.models.manifest import load_manifest
 from agegender.places import SAMPLES
 from agegender.steps import CROP_PX, Steps, picture_steps
 from agegender.text import escape
-from agegender.transfer import is_url
 from agegender.types import RANGES
 
 SAMPLE = SAMPLES / "astronaut.png"
@@ -102,7 +103,7 @@ def show_background(steps: Steps | None) -> None:
 def show_licences() -> None:
     """List the models with their licences and where they come from, then the rest."""
     lines = []
-    for spec in models.load_manifest().values():
+    for spec in load_manifest().values():
         source = f"[source]({spec.source})" if is_url(spec.source) else escape(spec.source)
         does = "finds faces" if spec.role == "detector" else "estimates age and gender"
         lines.append(f"- **{escape(spec.title)}** ({does}): {escape(spec.licence)} · {source}")

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import cv2
 
-from agegender import models
 from agegender.detectors import SSD, YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.looks import TwoLooks
+from agegender.models import store
+from agegender.models.http import Progress
+from agegender.models.manifest import load_manifest
 from agegender.quality import warnings_of
 from agegender.refinement import bundled
-from agegender.transfer import Progress
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "bundled", "ssd")
@@ -88,4 +89,4 @@ def _build_estimator(name: str, progress: Progress | None) -> Estimator:
 
 
 def _fetch(name: str, progress: Progress | None) -> Mapping[str, Path]:
-    return models.fetch(models.load_manifest()[name], progress)
+    return store.fetch(load_manifest()[name], progress)

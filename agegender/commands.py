@@ -13,14 +13,15 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from agegender import models
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.drawing import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.imaging.io import decode, encode_jpeg
+from agegender.models import store
+from agegender.models.http import Progress
+from agegender.models.manifest import load_manifest
 from agegender.pictures import analyzed
-from agegender.transfer import Progress
 from agegender.types import Image
 
 T = TypeVar("T")
@@ -77,22 +78,22 @@ def list_models(_: argparse.Namespace) -> int:
     """Print what models there are, and whether they are here."""
     line = "{:<13}  {:<9}  {:<7}  {:>8}  {:<36}  {}"
     say(line.format("name", "role", "status", "size", "title", "licence"))
-    for spec in models.load_manifest().values():
+    for spec in load_manifest().values():
         size = f"{spec.bytes / 1e6:.1f} MB"
-        say(line.format(spec.name, spec.role, models.status(spec), size, spec.title, spec.licence))
+        say(line.format(spec.name, spec.role, store.status(spec), size, spec.title, spec.licence))
     return DONE
 
 
 def fetch_models(options: argparse.Namespace) -> int:
     """Fetch models by name, and print where their files are."""
-    manifest, status = models.load_manifest(), DONE
+    manifest, status = load_manifest(), DONE
     for name in options.names:
         if name not in manifest:
             raise ModelError(f"There is no model called {name!r}. There are: {', '.join(manifest)}.")
     for name in options.names:
         try:
             with download_bars() as progress:
-                paths = models.fetch(manifest[name], progress, retry=True)
+                paths = store.fetch(manifest[name], progress, retry=True)
             for place in paths.values():
                 say(f"{name}: {place}")
         except ModelError as error:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from agegender.errors import ModelError
 from agegender.imaging.geometry import at_most
-from agegender.models import onnx_session
+from agegender.models.session import onnx_session
 from agegender.types import Box, Face, Image
 
 STRIDES = (8, 16, 32)

@@ -14,7 +14,7 @@ from agegender import ages
 from agegender.alignment import align
 from agegender.errors import ModelError
 from agegender.imaging.geometry import margin_crop
-from agegender.models import onnx_session
+from agegender.models.session import onnx_session
 from agegender.types import Estimate, Face, Gender, Image
 
 BATCH = 4

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agegender.detectors import YuNet, best_first, faces_of
 from agegender.imaging.geometry import margin_crop, margin_square
-from agegender.models import onnx_session
+from agegender.models.session import onnx_session
 from agegender.types import Face, Image
 
 MARGIN = 0.3

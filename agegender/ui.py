@@ -11,11 +11,12 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from agegender import choices, models, pictures, runtime, turns
+from agegender import choices, pictures, runtime, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import ImageError, ModelError
 from agegender.imaging.io import pixels_of
-from agegender.models import ModelSpec
+from agegender.models import store
+from agegender.models.manifest import ModelSpec, load_manifest
 from agegender.previews import Look, Preview, make_preview
 from agegender.text import escape
 
@@ -109,7 +110,7 @@ def _or_instead(name: str, instead: str) -> str:
         fetch_model(name)
     except ModelError as error:
         if name != instead:
-            place = AUTO if instead == "auto" else models.load_manifest()[instead].title
+            place = AUTO if instead == "auto" else load_manifest()[instead].title
             text = f"{escape(str(error))} Until then “{escape(place)}” takes its place."
             st.warning(text, icon=":material/warning:")
         return instead  # whose own error, if it has one, comes out when it is built
@@ -118,8 +119,8 @@ def _or_instead(name: str, instead: str) -> str:
 
 def fetch_model(name: str) -> None:
     """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
-    spec = models.load_manifest()["yunet" if name == "auto" else name]
-    if models.status(spec) != "missing":
+    spec = load_manifest()["yunet" if name == "auto" else name]
+    if store.status(spec) != "missing":
         return
     place = st.empty()
 
@@ -128,7 +129,7 @@ def fetch_model(name: str) -> None:
         place.progress(min(1.0, bytes_done / bytes_total), text)
 
     try:
-        models.fetch(spec, show)
+        store.fetch(spec, show)
     except ModelError:
         if name != "auto":
             raise
@@ -140,7 +141,7 @@ def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
     runtime.settle()
     st.html(STYLE)
-    specs = models.load_manifest()
+    specs = load_manifest()
     with st.sidebar:
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon, width="stretch")
@@ -166,7 +167,7 @@ def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, Model
 def facts(spec: ModelSpec) -> str:
     """Return a model's size, where it is and its licence, as Markdown."""
     where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
-    return f"{spec.bytes / 1e6:.1f} MB · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
+    return f"{spec.bytes / 1e6:.1f} MB · {where[store.status(spec)]} · licence: {escape(spec.licence)}"
 
 
 def uploads(

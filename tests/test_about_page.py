@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agegender import measured, models, ui
+from agegender import measured, ui
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.charts import described
 from agegender.errors import DatasetError
 from agegender.imaging.io import decode
+from agegender.models import store
+from agegender.models.manifest import load_manifest
+from agegender.models.session import onnx_session
 from agegender.steps import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
 from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
@@ -115,7 +118,7 @@ def test_without_figures_the_page_says_so_and_goes_on(
 def test_every_model_is_there_with_its_licence(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Somebody())
     shown = texts(opened())
-    for spec in models.load_manifest().values():
+    for spec in load_manifest().values():
         assert escape(spec.title) in shown and escape(spec.licence) in shown
 
 
@@ -129,8 +132,8 @@ def test_what_a_detector_does_not_give_is_said(
 
 
 def test_the_crop_is_what_the_bundled_net_takes() -> None:
-    path = models.fetch(models.load_manifest()["apparent"])["apparent.onnx"]
-    assert models.onnx_session(path).get_inputs()[0].shape[1:3] == [CROP_PX, CROP_PX]
+    path = store.fetch(load_manifest()["apparent"])["apparent.onnx"]
+    assert onnx_session(path).get_inputs()[0].shape[1:3] == [CROP_PX, CROP_PX]
     steps = picture_steps(decode(SAMPLE), Face(Box(180, 60, 270, 180), 0.9))
     assert decode(steps.aligned).shape == (CROP_PX, CROP_PX, 3)
 

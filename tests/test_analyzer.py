@@ -82,7 +82,7 @@ def test_auto_takes_yunet_where_it_can_be_had() -> None:
 def test_auto_takes_the_bundled_one_where_yunet_cannot_be_had_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agegender.models.fetch", refusing_yunet)
+    monkeypatch.setattr("agegender.models.store.fetch", refusing_yunet)
     analyze = build_analyzer()
     assert analyze.detector.name == "faces"
     assert "bundled detector" in analyze.notes[0] and "no network here" in analyze.notes[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agegender import measured, models
+from agegender import measured
 from agegender.measured import Card, Measured
+from agegender.models.manifest import load_manifest
 from training.card import CARDS, rewritten
 from training.tables import TABLES, shown, worst
 
@@ -33,7 +34,7 @@ def test_every_table_is_in_the_card() -> None:
 
 
 def test_the_figures_are_of_the_models_that_the_manifest_names(card: Card) -> None:
-    manifest = models.load_manifest()
+    manifest = load_manifest()
     files = [file for name in ("yunet", "apparent") for file in manifest[name].files]
     assert card.made["sha256"] == {file.name: file.sha256 for file in files}
 

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agegender import commands, models
+from agegender import commands
 from agegender.__main__ import main
 from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.export import COLUMNS
 from agegender.imaging.io import decode, encode_png
+from agegender.models import store
+from agegender.models.manifest import ModelSpec, load_manifest
 from agegender.types import RANGES, Analysis, Box, Face, Gender, Image, Reading
 
 ROOT = Path(__file__).parents[1]
@@ -249,7 +251,7 @@ def test_notes_of_the_analyzer_are_no_results(
 def test_unknown_models_are_told(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "fetch", lambda *_, **__: pytest.fail("nothing should be fetched"))
+    monkeypatch.setattr(store, "fetch", lambda *_, **__: pytest.fail("nothing should be fetched"))
     arguments = (*arguments, "--detector", "bundled") if "--estimator" in arguments else arguments
     assert run(*arguments) == 1
     printed = capsys.readouterr()
@@ -262,8 +264,8 @@ def test_unknown_models_are_told(
 def test_list_has_all_models(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    for spec, line in zip(models.load_manifest().values(), lines[1:], strict=True):
-        for told in (spec.name, spec.role, spec.title, spec.licence, models.status(spec)):
+    for spec, line in zip(load_manifest().values(), lines[1:], strict=True):
+        for told in (spec.name, spec.role, spec.title, spec.licence, store.status(spec)):
             assert told in line
 
 
@@ -284,12 +286,12 @@ def test_fetch_says_where_files_are(
 def test_fetch_goes_on_after_a_failure(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fetch(spec: models.ModelSpec, *_: object, **__: object) -> dict[str, Path]:
+    def fetch(spec: ModelSpec, *_: object, **__: object) -> dict[str, Path]:
         if spec.name == "ssd":
             raise ModelError("It cannot be had.")
         return {"file": Path("somewhere")}
 
-    monkeypatch.setattr(models, "fetch", fetch)
+    monkeypatch.setattr(store, "fetch", fetch)
     assert run("models", "fetch", "ssd", "yunet") == 1
     printed = capsys.readouterr()
     assert printed.err == "ssd: It cannot be had.\n"

@@ -12,7 +12,7 @@ import caffe_oracle
 import numpy as np
 import pytest
 
-from agegender import estimators, models
+from agegender import estimators
 from agegender.ages import from_years
 from agegender.alignment import align
 from agegender.analyzer import Analyzer
@@ -23,6 +23,8 @@ from agegender.estimators import Apparent, LeviHassner
 from agegender.evaluation import evaluate
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import decode
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Box, Estimate, Face, Image
 
@@ -125,7 +127,7 @@ def test_no_faces_no_estimates(monkeypatch: pytest.MonkeyPatch, collins: Image) 
 
 @pytest.fixture(scope="module")
 def bundled() -> Apparent:
-    return Apparent(models.fetch(models.load_manifest()["apparent"])["apparent.onnx"])
+    return Apparent(store.fetch(load_manifest()["apparent"])["apparent.onnx"])
 
 
 def test_bundled_net_reads_the_samples(bundled: Apparent, hopper: Image, collins: Image) -> None:
@@ -256,10 +258,10 @@ def test_real_levi_hassner_weights_read_real_faces(
         monkeypatch.delenv("AGEGENDER_CACHE")
     else:
         monkeypatch.setenv("AGEGENDER_CACHE", OWN_CACHE)
-    spec = models.load_manifest()["levi-hassner"]
-    if models.status(spec) != "cached":
+    spec = load_manifest()["levi-hassner"]
+    if store.status(spec) != "cached":
         pytest.skip("the Levi–Hassner weights are not in the cache: agegender models fetch levi-hassner")
-    estimator = LeviHassner(models.fetch(spec))
+    estimator = LeviHassner(store.fetch(spec))
     ((age_hopper, _),) = estimator.estimate(hopper, (HOPPER,))
     ((age_collins, gender_collins),) = estimator.estimate(collins, (COLLINS,))
     assert gender_collins.label == "Female"

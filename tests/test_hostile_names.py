@@ -19,12 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import bundle, commands, export, models, ui
+from agegender import bundle, commands, export, ui
 from agegender.__main__ import main
 from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.imaging.io import decode, encode_png
+from agegender.models import manifest
+from agegender.models.manifest import load_manifest
 from agegender.text import escape
 from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
 
@@ -192,7 +194,7 @@ def test_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
 
 # The list of models
 
-MANIFEST = models.MANIFEST.read_bytes()
+MANIFEST = manifest.MANIFEST.read_bytes()
 PIECES = (
     *(
         b"[",
@@ -236,7 +238,7 @@ def test_a_list_of_models_with_anything_in_it_is_read_or_refused(
     path = tmp_path_factory.getbasetemp() / "manifest.toml"
     path.write_bytes(bytes(content))
     try:
-        found = models.load_manifest(path)
+        found = load_manifest(path)
     except ModelError:
         return
     assert all(file.name == Path(file.name).name for spec in found.values() for file in spec.files)
@@ -246,4 +248,4 @@ def test_a_list_of_models_with_brackets_without_end_is_refused(tmp_path: Path) -
     path = tmp_path / "manifest.toml"
     path.write_text(f"x = {'[' * 100_000}")
     with pytest.raises(ModelError, match="cannot be read"):
-        models.load_manifest(path)
+        load_manifest(path)

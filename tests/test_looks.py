@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agegender import models
 from agegender.detectors import YuNet
 from agegender.imaging.io import decode
 from agegender.looks import TILE_PX, TwoLooks, best, tiles_over
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.types import Box, Face, Image
 
 NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
@@ -23,7 +24,7 @@ NAMES = ("background", "group-1", "group-4", "group-5", "person-linda", "person-
 @pytest.fixture(scope="module")
 def yunet(mirror: Path) -> Path:
     assert mirror
-    return models.fetch(models.load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
+    return store.fetch(load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -20,12 +20,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from agegender import measured, models
+from agegender import measured
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import Kind, open_dataset
 from agegender.evaluate_command import drawn
 from agegender.evaluation import Hardship, evaluate
 from agegender.figures import figures
+from agegender.models.manifest import load_manifest
 from agegender.reports import figures_object, report_object
 from training.tables import TABLES
 
@@ -60,7 +61,7 @@ def measure(data: Path, limit: int | None = None) -> dict[str, object]:
 
 def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, object]:
     """Return how the figures came about."""
-    manifest = models.load_manifest()
+    manifest = load_manifest()
     return {
         "command": f"python -m training.card DATA {limit or ''}".strip(),
         "seconds": round(seconds),

@@ -24,11 +24,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from agegender import models
 from agegender.analyzer import Analyzer
 from agegender.detectors import YuNet
 from agegender.estimators import Apparent
 from agegender.evaluation import central_face, scaled_down
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.quality import measure
 from agegender.types import Box, Image
 from training.calibration import HELD_OUT, OLDEST_YEARS
@@ -107,7 +108,7 @@ class HeldOut:
         self.boxes, self.female = arrays["boxes"], arrays["female"]
         self.middle = (arrays["age_min"] + np.minimum(arrays["age_max"], OLDEST_YEARS)) / 2
         self.indices = range(0, HELD_OUT, every)
-        apparent = models.fetch(models.load_manifest()["apparent"])["apparent.onnx"]
+        apparent = store.fetch(load_manifest()["apparent"])["apparent.onnx"]
         self.analyzer = Analyzer(YuNet(detector), Apparent(apparent))
 
     def read(self, name: str = "height_px", part: float = 0) -> list[Read]:

@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 from serving import serving
 
-from agegender import downloads
 from agegender.errors import ModelError
-from agegender.models import MANIFEST, ModelFile, ModelSpec, fetch, load_manifest, onnx_session, status
+from agegender.models import download
+from agegender.models.manifest import MANIFEST, ModelFile, ModelSpec, load_manifest
+from agegender.models.session import onnx_session
+from agegender.models.store import fetch, status
 from agegender.types import RANGES
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -84,7 +86,7 @@ def server() -> Iterator[QuietServer]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon, in tests in which nothing comes anyway."""
-    monkeypatch.setattr(downloads, "SILENCE_S", 0.4)
+    monkeypatch.setattr(download, "SILENCE_S", 0.4)
 
 
 def toy(*urls: str, folder: Path = MANIFEST.parent) -> ModelSpec:
@@ -280,7 +282,7 @@ def test_a_failure_is_repeated_at_once_for_a_while(server: Server, monkeypatch: 
         with pytest.raises(ModelError, match="status 404"):
             fetch(spec, retry=retry)
         assert len(server.asked) == asked
-    monkeypatch.setattr(downloads, "RETRY_AFTER_S", 0.0)
+    monkeypatch.setattr(download, "RETRY_AFTER_S", 0.0)
     with pytest.raises(ModelError, match="status 404"):
         fetch(spec)
     assert len(server.asked) == 3
@@ -307,7 +309,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, content: b
 
 def test_two_processes_at_once_both_end_with_a_good_file(server: Server, cache: Path) -> None:
     program = (
-        "import sys; from agegender.models import *\n"
+        "import sys; from agegender.models.manifest import *; from agegender.models.store import *\n"
         "file = ModelFile(sys.argv[1], sys.argv[2], int(sys.argv[3]), (sys.argv[4],))\n"
         "spec = ModelSpec('toy', 'Toy', 'detector', (file,), '', '', '', (), MANIFEST.parent)\n"
         "sys.stdout.buffer.write(fetch(spec)[file.name].read_bytes())"
@@ -351,7 +353,7 @@ def test_a_mirror_folder_is_asked_first(
 def test_a_mirror_on_the_web_is_asked_first(
     server: Server, monkeypatch: pytest.MonkeyPatch, behaviour: str, slash: str
 ) -> None:
-    monkeypatch.setattr(downloads, "SILENCE_S", 1.0)
+    monkeypatch.setattr(download, "SILENCE_S", 1.0)
     monkeypatch.setenv("AGEGENDER_MIRROR", server.url(behaviour).removesuffix(f"/{NAME}") + slash)
     assert fetch(toy(server.url("good")))[NAME].read_bytes() == CONTENT
     expected = [f"/{behaviour}/{NAME}", f"/good/{NAME}"]

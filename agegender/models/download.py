@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from agegender.errors import ModelError
-from agegender.transfer import FULL, Progress, SourceError, is_url, receive
+from agegender.models.http import FULL, Progress, SourceError, is_url, receive
 
 SILENCE_S = 4.5
 """The seconds without news after which a download is given up, all within five; its servers share them."""

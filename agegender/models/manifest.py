@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import onnxruntime as ort
-import platformdirs
-
 from agegender import places
-from agegender.downloads import Download, download, sweep
 from agegender.errors import ModelError
-from agegender.transfer import Progress, is_url
+from agegender.models.http import is_url
 
 MANIFEST = places.MODELS / "manifest.toml"
 
 Role = Literal["detector", "estimator"]
-Status = Literal["bundled", "cached", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,92 +61,6 @@ def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
     names = [file.name for spec in specs.values() for file in spec.files]
     _demand(len(names) == len(set(names)), "two files of one name, which would share a place in the cache")
     return specs
-
-
-def status(spec: ModelSpec) -> Status:
-    """Return where the model's files are: 'missing' when one is not there or is not what it should be."""
-    if not all(_is_good(_path(spec, file), file) for file in spec.files):
-        return "missing"
-    return "cached" if any(file.urls for file in spec.files) else "bundled"
-
-
-def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = False) -> dict[str, Path]:
-    """Return the path of each of the model's files by its name, downloaded where need be, all verified.
-
-    `progress` is called with a file's name, the bytes of it that are here and all its bytes, in this
-    thread, while something is downloaded. Raises `ModelError`, which says what to do, when a file cannot be
-    had: within seconds where the network does not answer, and at once for ten minutes from then on, unless
-    `retry` is set.
-    """
-    paths = {file.name: _path(spec, file) for file in spec.files}
-    for file in spec.files:
-        path = paths[file.name]
-        if file.urls:
-            sweep(path.parent)
-        if _is_good(path, file):
-            continue
-        if not file.urls:
-            problem = "is damaged" if path.exists() else "is missing"
-            raise ModelError(f"{path} {problem}. It comes with the program: get a fresh copy, or restore it.")
-        wanted = Download(file.name, file.sha256, file.bytes, _sources(file), path.parent)
-        try:
-            download(wanted, progress, retry=retry)
-        except ModelError as error:
-            if path.exists():
-                raise ModelError(f"{path} is damaged, and a good one cannot be had. {error}") from error
-            raise
-    return paths
-
-
-def onnx_session(path: Path) -> ort.InferenceSession:
-    """Return a session on the CPU, whose `run` may be called from many threads at once.
-
-    It computes in the thread that calls: visitors share the cores, and one picture's work is too small to
-    split. Raises `ModelError` when the file is not a model that ONNX Runtime can run.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # An arena keeps the most that was ever needed, for each caller at once: half a gigabyte of four pictures.
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 3  # errors only
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors have no other class in common
-        raise ModelError(f"{path} is not a model that can be run. Remove it and fetch it again.") from error
-
-
-def _sources(file: ModelFile) -> tuple[str, ...]:
-    """Return where to ask for the file, in order: the mirror, if there is one, then where it is published."""
-    mirror = os.environ.get("AGEGENDER_MIRROR", "")
-    if not mirror:
-        return file.urls
-    if is_url(mirror):
-        return f"{mirror.rstrip('/')}/{file.name}", *file.urls
-    return str(Path(mirror).expanduser() / file.name), *file.urls
-
-
-def _path(spec: ModelSpec, file: ModelFile) -> Path:
-    if not file.urls:
-        return spec.folder / file.name
-    cache = os.environ.get("AGEGENDER_CACHE", "") or platformdirs.user_cache_dir("agegender")
-    return Path(cache).expanduser().absolute() / file.name
-
-
-def _is_good(path: Path, file: ModelFile) -> bool:
-    try:
-        found = path.stat()
-        return found.st_size == file.bytes and _sha256(path, found.st_mtime_ns, found.st_ino) == file.sha256
-    except OSError:
-        return False
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, _mtime_ns: int, _inode: int) -> str:
-    """Return the sum of a file, read once for each state of it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _spec(name: str, table: Any, folder: Path) -> ModelSpec:
