@@ -8,15 +8,16 @@ from pathlib import Path
 
 import cv2
 
-from agegender.detectors import SSD, YuNet
+from agegender.detection.cascade import bundled
+from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.detection.ssd import SSD
+from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
-from agegender.looks import TwoLooks
 from agegender.models import store
 from agegender.models.http import Progress
 from agegender.models.manifest import load_manifest
 from agegender.quality import warnings_of
-from agegender.refinement import bundled
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "bundled", "ssd")
@@ -75,7 +76,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
             note = f"Faces are found with the bundled detector, which misses a few more of them: {error}"
             return _build_detector("bundled", progress)[0], (note,)
     if name == "yunet":
-        return TwoLooks(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()
+        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()
     if name == "bundled":
         return bundled(_fetch(name, progress)), ()
     files = _fetch("ssd", progress)

@@ -25,12 +25,13 @@ import numpy as np
 from tqdm import tqdm
 
 from agegender.archives import Files
-from agegender.detectors import SSD, YuNet
+from agegender.detection.cascade import bundled
+from agegender.detection.ssd import SSD
+from agegender.detection.yunet import YuNet
 from agegender.errors import ImageError
 from agegender.imaging.io import decode
 from agegender.models import store
 from agegender.models.manifest import load_manifest
-from agegender.refinement import bundled
 from agegender.types import Detector, Face, Image
 from benchmarks.yardsticks import Enlarged, Haar
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agegender.detectors import YuNet
+from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.detection.yunet import YuNet
 from agegender.imaging.io import decode
-from agegender.looks import TwoLooks
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.types import Image
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     path = store.fetch(load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
-    one, two = YuNet(path), TwoLooks(YuNet(path))
+    one, two = YuNet(path), CoarseToFineDetector(YuNet(path))
     one.name, two.name = "one closer look", "two looks"
     nobody = decode(options.nobody)
     rows = [

@@ -10,19 +10,10 @@ from typing import Any
 
 import av
 
-from agegender import (
-    analyzer,
-    detectors,
-    estimators,
-    following,
-    footage,
-    looks,
-    mp4,
-    pictures,
-    streaming,
-    video,
-)
+from agegender import analyzer, estimators, following, footage, mp4, pictures, streaming, video
 from agegender.analyzer import Analyzer
+from agegender.detection import yunet
+from agegender.imaging import geometry
 from agegender.imaging import io as images
 from agegender.streaming import Settings, VideoProcessor
 from benchmarks import scenes
@@ -93,10 +84,10 @@ def path_rows(
 
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("decoding", images, "decode_at_least"),
-    ("making smaller, for the detector", detectors, "at_most"),
-    ("making smaller, for the detector", looks, "at_most"),
-    ("into the detector's numbers", detectors, "letterbox"),
-    ("reading the detector's grids", detectors, "decode_grid"),
+    ("making smaller, for the detector", geometry, "at_most"),
+    ("making smaller, for the detector", geometry, "at_most"),
+    ("into the detector's numbers", yunet, "letterbox"),
+    ("reading the detector's grids", yunet, "decode_grid"),
     ("cutting faces out", estimators, "align"),
     ("warnings", analyzer, "warnings_of"),
     ("warnings", following, "warnings_of"),

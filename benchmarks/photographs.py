@@ -12,8 +12,8 @@ import PIL.Image
 
 from agegender import pictures
 from agegender.analyzer import Analyzer
+from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.imaging.io import decode
-from agegender.looks import TwoLooks
 from agegender.types import Face, Image
 from benchmarks import scenes
 from benchmarks.timing import Clock, Session, side_by_side
@@ -62,7 +62,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
     """Return the faces that the detector finds in one look at all of a picture, as close as it ever looks."""
     detector = now.detector
-    if isinstance(detector, TwoLooks):
+    if isinstance(detector, CoarseToFineDetector):
         return detector.detector.detect(image)
     return detector.detect(image)
 

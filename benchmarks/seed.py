@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from agegender.analyzer import Analyzer
-from agegender.detectors import SSD
+from agegender.detection.ssd import SSD
 from agegender.errors import ModelError
 from agegender.estimators import LeviHassner
 from agegender.models import store

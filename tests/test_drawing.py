@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agegender import drawing
-from agegender.detectors import YuNet
+from agegender.detection.yunet import YuNet
 from agegender.drawing import FEMALE, MALE, NEUTRAL, Part, annotate, blur_faces, draw_plate, label_parts
 from agegender.imaging.io import decode
 from agegender.types import RANGES, Age, Analysis, Box, Face, Gender, Image, Reading

@@ -17,7 +17,7 @@ from agegender.ages import from_years
 from agegender.alignment import align
 from agegender.analyzer import Analyzer
 from agegender.datasets import open_dataset
-from agegender.detectors import YuNet
+from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
 from agegender.estimators import Apparent, LeviHassner
 from agegender.evaluation import evaluate

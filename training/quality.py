@@ -25,7 +25,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
-from agegender.detectors import YuNet
+from agegender.detection.yunet import YuNet
 from agegender.estimators import Apparent
 from agegender.evaluation import central_face, scaled_down
 from agegender.models import store

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import refinement
-from agegender.detectors import YuNet
+from agegender.detection import cascade
+from agegender.detection.cascade import CascadeDetector, first_stage
+from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.imaging.io import decode
-from agegender.refinement import Refined, first_stage
 from agegender.types import Box, Face
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = {name: ROOT / "models" / name for name in ("faces.onnx", "refinement.onnx")}
 SIDE_PX = 64
 
 
 @pytest.fixture(scope="session")
-def bundled() -> Refined:
-    return refinement.bundled(FILES)
+def bundled() -> CascadeDetector:
+    return cascade.bundled(FILES)
 
 
 spot = st.floats(60, 140)
@@ -46,7 +46,9 @@ def test_the_square_around_a_box_is_what_is_cut_out(
 
 
 @pytest.mark.parametrize("name", ["group-4", "stock-group-1", "person-linda"])
-def test_landmarks_come_nearer_to_yunets(bundled: Refined, name: str, mirror: Path, photos: Path) -> None:
+def test_landmarks_come_nearer_to_yunets(
+    bundled: CascadeDetector, name: str, mirror: Path, photos: Path
+) -> None:
     image = decode(photos / f"{name}.jpg")
     truth = YuNet(mirror / "yunet_n_dynamic.onnx").detect(image)
 
@@ -61,7 +63,9 @@ def test_landmarks_come_nearer_to_yunets(bundled: Refined, name: str, mirror: Pa
     assert apart(bundled.detect(image)) < 0.8 * apart(first_stage(FILES["faces.onnx"]).detect(image))
 
 
-def test_what_only_the_first_stage_takes_for_a_face_is_dropped(bundled: Refined, photos: Path) -> None:
+def test_what_only_the_first_stage_takes_for_a_face_is_dropped(
+    bundled: CascadeDetector, photos: Path
+) -> None:
     image = decode(photos / "group-4.jpg")
     first = first_stage(FILES["faces.onnx"]).detect(image)
     second = bundled.detect(image)
@@ -70,11 +74,11 @@ def test_what_only_the_first_stage_takes_for_a_face_is_dropped(bundled: Refined,
 
 
 def test_a_crowd_is_read_a_part_at_a_time_and_comes_out_the_same(
-    bundled: Refined, photos: Path, monkeypatch: pytest.MonkeyPatch
+    bundled: CascadeDetector, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = decode(photos / "group-1.jpg")
     together = bundled.detect(image)
-    monkeypatch.setattr(refinement, "BATCH", 3)
+    monkeypatch.setattr(cascade, "BATCH", 3)
     apart = bundled.detect(image)
     assert len(together) == len(apart) > 3
     for one, other in zip(together, apart, strict=True):

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agegender import refinement
 from agegender.alignment import face_matrix
-from agegender.detectors import SSD, YuNet, letterbox, non_maximum_suppression
+from agegender.detection import cascade
+from agegender.detection.cascade import CascadeDetector
+from agegender.detection.ssd import SSD
+from agegender.detection.yunet import YuNet, letterbox, non_maximum_suppression
 from agegender.errors import ModelError
 from agegender.imaging.io import decode
-from agegender.refinement import Refined
 from agegender.types import Box, Detector, Face, Image
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 MODELS = SAMPLES.parent / "models"
 # Where YuNet sees the faces of the samples.
 FACES = {
@@ -47,8 +48,8 @@ def ssd(mirror: Path) -> SSD:
 
 
 @pytest.fixture(scope="session")
-def bundled() -> Refined:
-    return refinement.bundled({name: MODELS / name for name in ("faces.onnx", "refinement.onnx")})
+def bundled() -> CascadeDetector:
+    return cascade.bundled({name: MODELS / name for name in ("faces.onnx", "refinement.onnx")})
 
 
 @pytest.fixture(params=["yunet", "bundled", "ssd"])
@@ -109,7 +110,7 @@ def test_detectors_find_the_face_on_a_portrait_and_nothing_else(
     assert face.box.iou(truth.box) > 0.5
 
 
-def test_a_face_that_fills_the_picture_is_found(bundled: Refined, photos: Path) -> None:
+def test_a_face_that_fills_the_picture_is_found(bundled: CascadeDetector, photos: Path) -> None:
     image = decode(photos / "stock-teen-3.jpg")
     (face,) = bundled.detect(image)
     assert face.box.height > 0.3 * image.shape[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.detectors import YuNet, best_first, faces_of
+from agegender.detection.yunet import YuNet, best_first, faces_of
 from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.models.session import onnx_session
 from agegender.types import Face, Image
@@ -30,7 +30,7 @@ BATCH = 32
 """The most boxes that go through the net at once, which bounds the memory that a crowd takes."""
 
 
-class Refined:
+class CascadeDetector:
     """A detector whose faces a second net looks at again.
 
     `first` gives the boxes to look at, most of which may be wrong; `path` is an ONNX file that takes `crops`,
@@ -73,6 +73,6 @@ def first_stage(path: Path, score: float = FIRST_SCORE) -> YuNet:
     return YuNet(path, score=score, close_up_px=CLOSE_UP_PX)
 
 
-def bundled(files: Mapping[str, Path]) -> Refined:
+def bundled(files: Mapping[str, Path]) -> CascadeDetector:
     """Return the detector of this project's own two nets, faces.onnx and refinement.onnx by name."""
-    return Refined(first_stage(files["faces.onnx"]), files["refinement.onnx"])
+    return CascadeDetector(first_stage(files["faces.onnx"]), files["refinement.onnx"])

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agegender.detectors import YuNet
+from agegender.detection.coarse_to_fine import TILE_PX, CoarseToFineDetector, best, tiles_over
+from agegender.detection.yunet import YuNet
 from agegender.imaging.io import decode
-from agegender.looks import TILE_PX, TwoLooks, best, tiles_over
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.types import Box, Face, Image
@@ -30,7 +30,7 @@ def yunet(mirror: Path) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_two_looks_find_the_faces_of_a_closer_one(name: str, yunet: Path, photos: Path) -> None:
     image = decode(photos / f"{name}.jpg")
-    expected, found = YuNet(yunet).detect(image), TwoLooks(YuNet(yunet)).detect(image)
+    expected, found = YuNet(yunet).detect(image), CoarseToFineDetector(YuNet(yunet)).detect(image)
     assert len(found) == len(expected)
     for face in expected:
         same = max(found, key=lambda other: other.box.iou(face.box))
@@ -79,7 +79,7 @@ def picture(*squares: tuple[int, int, int]) -> Image:
 
 def look(image: Image) -> tuple[list[tuple[int, int]], tuple[Face, ...]]:
     spots = Spots()
-    return spots.looks, TwoLooks(spots).detect(image)
+    return spots.looks, CoarseToFineDetector(spots).detect(image)
 
 
 def test_where_there_is_no_doubt_one_look_is_enough() -> None:
@@ -127,7 +127,7 @@ def test_where_tiles_would_take_longer_all_of_it_is_looked_at_smaller() -> None:
             return np.array(rows).reshape(-1, 15), np.zeros(len(rows), np.intp)
 
     spots = Doubtful()
-    TwoLooks(spots).detect(np.zeros((1440, 1920, 3), np.uint8))
+    CoarseToFineDetector(spots).detect(np.zeros((1440, 1920, 3), np.uint8))
     assert spots.looks == [(1, 640), (1, 1280)]
 
 

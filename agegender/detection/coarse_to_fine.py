@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.detectors import YuNet, best_first, faces_of, heights
+from agegender.detection.yunet import YuNet, best_first, faces_of, heights
 from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
 
@@ -45,7 +45,7 @@ MOST_TILES = 1.2
 take a little less time, as they fit the processor's cache."""
 
 
-class TwoLooks:
+class CoarseToFineDetector:
     """A detector that looks twice: as a rule far quicker than one closer look, with nearly the same faces.
 
     `score` is the least confidence of a face.

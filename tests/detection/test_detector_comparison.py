@@ -56,14 +56,14 @@ def test_small_faces_need_not_be_found_and_what_is_not_there_is_invented() -> No
 def test_haar_finds_the_sample_where_yunet_does() -> None:
     from agegender.imaging.io import decode
 
-    sample = Path(__file__).parents[1] / "samples" / "grace_hopper.jpg"
+    sample = Path(__file__).parents[2] / "samples" / "grace_hopper.jpg"
     (found,) = Haar().detect(decode(sample))
     assert found.box.iou(Box(177.4, 123.4, 355.7, 335.7)) > 0.6
 
 
 @pytest.mark.usefixtures("mirror")
 def test_the_command_prints_a_row_for_each_detector_and_set(capsys: pytest.CaptureFixture[str]) -> None:
-    samples = Path(__file__).parents[1] / "samples"
+    samples = Path(__file__).parents[2] / "samples"
     main([str(samples), str(samples), "--limit", "1", "--json"])
     rows = json.loads(capsys.readouterr().out)
     names = ["yunet_n_dynamic", "faces", "haar", "ssd", "yunet_n_dynamic, larger"]
