@@ -13,11 +13,12 @@ from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
-from agegender.estimators import Apparent, LeviHassner
+from agegender.estimation.apparent import Apparent
+from agegender.estimation.levi_hassner import LeviHassner
+from agegender.estimation.quality import warnings_of
 from agegender.models import store
 from agegender.models.http import Progress
 from agegender.models.manifest import load_manifest
-from agegender.quality import warnings_of
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
 DETECTORS = ("auto", "yunet", "bundled", "ssd")

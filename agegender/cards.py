@@ -6,9 +6,9 @@ import streamlit as st
 
 from agegender.bars import over_ranges
 from agegender.drawing import label_parts
+from agegender.estimation.quality import sentence
 from agegender.linking import overlay
 from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
-from agegender.quality import sentence
 from agegender.text import escape, plural
 from agegender.types import RANGES, Age, Reading
 

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender import ages
 from agegender.analyzer import Analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
+from agegender.estimation.age import probability_below
+from agegender.estimation.quality import warnings_of
 from agegender.imaging.io import decode
-from agegender.quality import warnings_of
 from agegender.types import Age, Face, Image, Reading
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardsh
     if kind == "fairface":
         return Result(sample, reading, _fairface_group(pmf, age))
     true = sample.ages[0] if sample.ages else None
-    return Result(sample, reading, below=None if true is None else ages.probability_below(true, age, pmf))
+    return Result(sample, reading, below=None if true is None else probability_below(true, age, pmf))
 
 
 def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float32] | None:

@@ -8,8 +8,8 @@ from math import sqrt
 
 import numpy as np
 
-from agegender import ages
 from agegender.datasets import FAIRFACE_AGES, Kind, Sample
+from agegender.estimation.age import range_of
 from agegender.evaluation import Result
 from agegender.types import RANGES
 
@@ -69,7 +69,7 @@ def true_range(sample: Sample) -> str | None:
     """Return the one of the eight ranges that all of the years of a label lie in; (38, 42) lies in 38–43."""
     if sample.ages is None:
         return None
-    first, last = map(ages.range_of, sample.ages)
+    first, last = map(range_of, sample.ages)
     return first if first == last else None
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
+from agegender.estimation.quality import warnings_of
 from agegender.fusion import SETTLE_S, view_weight
-from agegender.quality import warnings_of
 from agegender.tracking import Track, Tracker
 from agegender.types import Face, Image
 

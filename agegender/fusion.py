@@ -17,6 +17,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from agegender.estimation.quality import frontality
 from agegender.types import RANGES, WARNINGS, Age, Estimate, Face, Gender
 
 FADE_S = 6.0
@@ -25,8 +26,6 @@ FADE_S = 6.0
 ENOUGH_PX = 96.0
 """The shorter side of a face from which on more pixels tell nothing new."""
 
-UNKNOWN_VIEW = 0.5
-"""How frontal a face counts whose detector gives no landmarks."""
 
 SETTLE_S = 1.0
 """For how long what is shown of a new track follows the evidence freely."""
@@ -128,23 +127,6 @@ def view_weight(face: Face) -> float:
     """Return how much a view of a face is worth, above 0 and up to 1."""
     size = min(1.0, min(face.box.width, face.box.height) / ENOUGH_PX)
     return max(1e-3, face.score * size * frontality(face))
-
-
-def frontality(face: Face) -> float:
-    """Return 1 for a face that looks into the camera, down to 0.1 for a profile.
-
-    That is where the nose lies between the eyes, along the line through them; tilting the head does no
-    harm. `UNKNOWN_VIEW` without landmarks.
-    """
-    if not face.landmarks:
-        return UNKNOWN_VIEW
-    (right_x, right_y), (left_x, left_y), (nose_x, nose_y) = face.landmarks[:3]
-    across = (left_x - right_x, left_y - right_y)
-    length = math.hypot(*across)
-    if length == 0:
-        return 0.1
-    nose = ((nose_x - right_x) * across[0] + (nose_y - right_y) * across[1]) / length**2
-    return min(1.0, max(0.1, 1 - abs(2 * nose - 1)))
 
 
 def _age_lead(shown: Age, age: Age) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 
+from agegender.estimation.quality import sentence
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_jpeg
-from agegender.quality import sentence
 from agegender.streaming import Latest
 from agegender.text import percent
 from agegender.tracking import Track

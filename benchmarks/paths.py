@@ -10,9 +10,10 @@ from typing import Any
 
 import av
 
-from agegender import analyzer, estimators, following, footage, mp4, pictures, streaming, video
+from agegender import analyzer, following, footage, mp4, pictures, streaming, video
 from agegender.analyzer import Analyzer
 from agegender.detection import yunet
+from agegender.estimation import alignment
 from agegender.imaging import geometry
 from agegender.imaging import io as images
 from agegender.streaming import Settings, VideoProcessor
@@ -88,7 +89,7 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("making smaller, for the detector", geometry, "at_most"),
     ("into the detector's numbers", yunet, "letterbox"),
     ("reading the detector's grids", yunet, "decode_grid"),
-    ("cutting faces out", estimators, "align"),
+    ("cutting faces out", alignment, "align"),
     ("warnings", analyzer, "warnings_of"),
     ("warnings", following, "warnings_of"),
     ("drawing", streaming, "annotate"),

@@ -12,7 +12,7 @@ import numpy as np
 from agegender.analyzer import Analyzer
 from agegender.detection.ssd import SSD
 from agegender.errors import ModelError
-from agegender.estimators import LeviHassner
+from agegender.estimation.levi_hassner import LeviHassner
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 

@@ -15,9 +15,9 @@ import pytest
 
 from agegender import commands
 from agegender.__main__ import main
-from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
+from agegender.estimation.age import from_ranges
 from agegender.export import COLUMNS
 from agegender.imaging.io import decode, encode_png
 from agegender.models import store

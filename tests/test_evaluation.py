@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from agegender import ages
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
+from agegender.estimation.age import from_years
 from agegender.evaluation import Hardship, Result, evaluate, scaled_down
 from agegender.figures import figures
 from agegender.imaging.io import decode
@@ -51,7 +51,7 @@ class Estimator:
 
     def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
         self.faces += faces
-        return tuple((ages.from_years(np.eye(100)[31:33].mean(0)), Gender(0.5)) for _ in faces)
+        return tuple((from_years(np.eye(100)[31:33].mean(0)), Gender(0.5)) for _ in faces)
 
 
 class KnowingEstimator(Estimator):

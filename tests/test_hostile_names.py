@@ -21,9 +21,9 @@ from streamlit.testing.v1 import AppTest
 
 from agegender import bundle, commands, export, ui
 from agegender.__main__ import main
-from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
+from agegender.estimation.age import from_ranges
 from agegender.imaging.io import decode, encode_png
 from agegender.models import manifest
 from agegender.models.manifest import load_manifest

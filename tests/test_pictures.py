@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from agegender import pictures
-from agegender.ages import from_ranges
 from agegender.analyzer import Analyzer
+from agegender.estimation.age import from_ranges
 from agegender.imaging.io import decode
 from agegender.types import Box, Estimate, Face, Gender, Image
 

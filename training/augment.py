@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from agegender.alignment import face_matrix
+from agegender.estimation.alignment import face_matrix
 from agegender.imaging.geometry import warp
 from agegender.types import Box, Face, Image
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.datasets import Kind, open_dataset
-from agegender.estimators import Apparent
+from agegender.estimation.apparent import Apparent
 from agegender.evaluation import evaluate
 from agegender.figures import Figure, figures
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agegender.estimators import Apparent
+from agegender.estimation.apparent import Apparent
 from training.calibration import HELD_OUT, best_temperature, spread_loss
 from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe

@@ -4,11 +4,11 @@
 
 WORK is what `training.prepare` filled, DETECTOR is YuNet's ONNX file; of the held-out faces every EVERY-th
 is taken, or all. Each goes through the whole pipeline as it is and made worse on purpose, more and more. For
-each measure of `agegender.quality` the faces are put into bins by what was measured, and compared with what
-was read of the same faces as they are; turned faces, which nobody can make, with the half that is turned
-least. The harm is taken to grow from bin to bin (isotonic regression, which pools bins that say otherwise),
-and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; at less, every fourth face would be
-warned of.
+each measure of `agegender.estimation.quality` the faces are put into bins by what was measured, and compared
+with what was read of the same faces as they are; turned faces, which nobody can make, with the half that is
+turned least. The harm is taken to grow from bin to bin (isotonic regression, which pools bins that say
+otherwise), and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; at less, every fourth face
+would be warned of.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
 from agegender.detection.yunet import YuNet
-from agegender.estimators import Apparent
+from agegender.estimation.apparent import Apparent
+from agegender.estimation.quality import measure
 from agegender.evaluation import central_face, scaled_down
 from agegender.models import store
 from agegender.models.manifest import load_manifest
-from agegender.quality import measure
 from agegender.types import Box, Image
 from training.calibration import HELD_OUT, OLDEST_YEARS
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agegender.alignment import face_matrix
 from agegender.detection import cascade
 from agegender.detection.cascade import CascadeDetector
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet, letterbox, non_maximum_suppression
 from agegender.errors import ModelError
+from agegender.estimation.alignment import face_matrix
 from agegender.imaging.io import decode
 from agegender.types import Box, Detector, Face, Image
 

@@ -7,6 +7,7 @@ not show a larger error has no warning.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -14,8 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.alignment import align, face_matrix
-from agegender.fusion import frontality
+from agegender.estimation.alignment import align, face_matrix
 from agegender.types import WARNINGS, Face, Image
 
 SEEN_PX = 64
@@ -123,3 +123,24 @@ def sentence(warnings: Collection[str]) -> str:
     """Return the warnings, of which there is at least one, in words: 'The face is small and turned away.'"""
     *others, last = (words for warning, words in WORDS.items() if warning in warnings)
     return f"The face is {', '.join(others)}{' and ' if others else ''}{last}."
+
+
+UNKNOWN_VIEW = 0.5
+"""How frontal a face counts whose detector gives no landmarks."""
+
+
+def frontality(face: Face) -> float:
+    """Return 1 for a face that looks into the camera, down to 0.1 for a profile.
+
+    That is where the nose lies between the eyes, along the line through them; tilting the head does no
+    harm. `UNKNOWN_VIEW` without landmarks.
+    """
+    if not face.landmarks:
+        return UNKNOWN_VIEW
+    (right_x, right_y), (left_x, left_y), (nose_x, nose_y) = face.landmarks[:3]
+    across = (left_x - right_x, left_y - right_y)
+    length = math.hypot(*across)
+    if length == 0:
+        return 0.1
+    nose = ((nose_x - right_x) * across[0] + (nose_y - right_y) * across[1]) / length**2
+    return min(1.0, max(0.1, 1 - abs(2 * nose - 1)))

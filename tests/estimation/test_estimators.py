@@ -12,14 +12,15 @@ import caffe_oracle
 import numpy as np
 import pytest
 
-from agegender import estimators
-from agegender.ages import from_years
-from agegender.alignment import align
 from agegender.analyzer import Analyzer
 from agegender.datasets import open_dataset
 from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
-from agegender.estimators import Apparent, LeviHassner
+from agegender.estimation import apparent
+from agegender.estimation.age import from_years
+from agegender.estimation.alignment import align
+from agegender.estimation.apparent import Apparent
+from agegender.estimation.levi_hassner import LeviHassner
 from agegender.evaluation import evaluate
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import decode
@@ -31,7 +32,7 @@ from agegender.types import RANGES, Box, Estimate, Face, Image
 # Of whoever runs the tests, before conftest.py lays it aside.
 OWN_CACHE = os.environ.get("AGEGENDER_CACHE")
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 HOPPER = Face(
     Box(177.4, 123.4, 355.7, 335.7),
     0.94,
@@ -79,7 +80,7 @@ class Session:
 def test_apparent_net_gets_aligned_rgb_faces_of_its_own_size(
     monkeypatch: pytest.MonkeyPatch, collins: Image
 ) -> None:
-    monkeypatch.setattr(estimators, "onnx_session", Session)
+    monkeypatch.setattr(apparent, "onnx_session", Session)
     estimator = Apparent(Path("models/some-net.onnx"))
     faces = (COLLINS, *ELSEWHERE)
     estimates = estimator.estimate(collins, faces)
@@ -100,7 +101,7 @@ def test_apparent_net_gets_aligned_rgb_faces_of_its_own_size(
 def test_crowd_goes_through_in_parts_and_comes_out_in_order(
     monkeypatch: pytest.MonkeyPatch, collins: Image
 ) -> None:
-    monkeypatch.setattr(estimators, "onnx_session", Session)
+    monkeypatch.setattr(apparent, "onnx_session", Session)
     estimator = Apparent(Path("net.onnx"))
     faces = [Face(Box(x, y, x + 90, y + 110), 0.9) for y in range(0, 420, 42) for x in range(0, 420, 60)]
     estimates = estimator.estimate(collins, faces)
@@ -109,7 +110,7 @@ def test_crowd_goes_through_in_parts_and_comes_out_in_order(
 
 
 def test_years_are_those_that_the_ages_are_made_of(monkeypatch: pytest.MonkeyPatch, collins: Image) -> None:
-    monkeypatch.setattr(estimators, "onnx_session", Session)
+    monkeypatch.setattr(apparent, "onnx_session", Session)
     estimator = Apparent(Path("net.onnx"))
     faces = (COLLINS, *ELSEWHERE) * 12
     years_pmf = estimator.years_pmf(collins, faces)
@@ -119,7 +120,7 @@ def test_years_are_those_that_the_ages_are_made_of(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_faces_no_estimates(monkeypatch: pytest.MonkeyPatch, collins: Image) -> None:
-    monkeypatch.setattr(estimators, "onnx_session", Session)
+    monkeypatch.setattr(apparent, "onnx_session", Session)
     estimator = Apparent(Path("net.onnx"))
     assert estimator.estimate(collins, ()) == ()
     assert estimator._session.batches == []
@@ -225,7 +226,7 @@ def test_levi_hassner_in_parts_as_one_by_one(
 ) -> None:
     faces = (COLLINS, *ELSEWHERE)
     alone = np.concatenate([numbers(levi_hassner.estimate(collins, [face])) for face in faces])
-    monkeypatch.setattr(estimators, "BATCH", 2)
+    monkeypatch.setattr(apparent, "BATCH", 2)
     np.testing.assert_allclose(numbers(levi_hassner.estimate(collins, faces)), alone, rtol=1e-4, atol=1e-5)
     assert levi_hassner.estimate(collins, ()) == ()
 

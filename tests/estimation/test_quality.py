@@ -12,10 +12,7 @@ import pytest
 
 from agegender.analyzer import Analyzer
 from agegender.datasets import open_dataset
-from agegender.evaluation import evaluate
-from agegender.fusion import Evidence, Shown, add_view, show
-from agegender.imaging.io import decode, encode_png
-from agegender.quality import (
+from agegender.estimation.quality import (
     LEAST_FRONTALITY,
     LEAST_INSIDE,
     LEAST_PX,
@@ -25,9 +22,12 @@ from agegender.quality import (
     sentence,
     warnings_of,
 )
+from agegender.evaluation import evaluate
+from agegender.fusion import Evidence, Shown, add_view, show
+from agegender.imaging.io import decode, encode_png
 from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 # Eyes, nose and corners of the mouth in the portrait, set by eye.
 FACE = Face(Box(180, 62, 268, 178), 0.9, ((206, 108), (245, 106), (226, 130), (211, 150), (243, 149)))
 PROFILE = Face(FACE.box, 0.9, ((206, 108), (245, 106), (247, 130), (240, 150), (246, 149)))

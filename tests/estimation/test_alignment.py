@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import alignment
-from agegender.alignment import align, face_matrix, similarity
+from agegender.estimation import alignment
+from agegender.estimation.alignment import align, face_matrix, similarity
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import decode
 from agegender.types import Box, Face, Image
 
 TEMPLATE = np.array(alignment.TEMPLATE)
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 coordinates = st.tuples(*[st.floats(-2000, 2000)] * 2)
 
 

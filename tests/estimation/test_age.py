@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from agegender.ages import CUTS, OLDEST, from_ranges, from_years, probability_below, range_of
+from agegender.estimation.age import CUTS, OLDEST, from_ranges, from_years, probability_below, range_of
 from agegender.types import RANGES
 
 YEARS = 100
