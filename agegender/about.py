@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from agegender import cards, charts, ui
-from agegender.drawing import label_parts
+from agegender.drawing.annotate import label_parts
 from agegender.imaging.io import decode
 from agegender.models.http import is_url
 from agegender.models.manifest import load_manifest

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from agegender.bars import over_ranges
-from agegender.drawing import label_parts
+from agegender.drawing.annotate import label_parts
+from agegender.drawing.view_options import ViewOptions, kept
 from agegender.estimation.quality import sentence
 from agegender.linking import overlay
-from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
+from agegender.previews import Preview, annotated_preview, kept_crops
 from agegender.text import escape, plural
 from agegender.types import RANGES, Age, Reading
 
@@ -24,7 +25,7 @@ CARD_PX = 326
 """Two of them fit side by side into a section of the page."""
 
 
-def show_preview(shown: Preview, look: Look, key: str = "faces", tallest_px: int = TALLEST_PX) -> None:
+def show_preview(shown: Preview, look: ViewOptions, key: str = "faces", tallest_px: int = TALLEST_PX) -> None:
     """Show a picture with its faces framed and a card for each, numbered as in the picture.
 
     A wide picture has its cards below it, side by side where there is room; another one beside it. Pointing

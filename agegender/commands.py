@@ -14,7 +14,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.drawing import annotate
+from agegender.drawing.annotate import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
 from agegender.imaging.io import decode, encode_jpeg

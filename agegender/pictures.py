@@ -6,7 +6,6 @@ from pathlib import Path
 
 from agegender.analyzer import Analyzer
 from agegender.imaging.io import decode, decode_at_least, read
-from agegender.previews import resized
 from agegender.types import Analysis, Image
 
 LOOK_PX = 1280
@@ -32,4 +31,4 @@ def analyzed(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analysis]
         larger = whole_wh[0] / image.shape[1]
         faces = tuple(face.moved(larger, larger) for face in faces)
         image = decode(data)
-    return image, resized(analyzer(image, faces), *whole_wh)
+    return image, analyzer(image, faces).resized(*whole_wh)

@@ -14,7 +14,9 @@ import numpy as np
 from aiortc.contrib.media import MediaRelay
 
 from agegender.analyzer import Analyzer
-from agegender.drawing import Part, annotate, blur_faces
+from agegender.drawing.annotate import annotate
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.view_options import Part
 from agegender.errors import AgeGenderError
 from agegender.imaging.frames import to_image as upright
 from agegender.rates import Figures, Meter

@@ -13,11 +13,12 @@ import streamlit as st
 
 from agegender import choices, pictures, runtime, turns
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError, ModelError
 from agegender.imaging.io import pixels_of
 from agegender.models import store
 from agegender.models.manifest import ModelSpec, load_manifest
-from agegender.previews import Look, Preview, make_preview
+from agegender.previews import Preview, make_preview
 from agegender.text import escape
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +63,7 @@ class Settings:
 
     detector: str = "auto"
     estimator: str = "apparent"
-    look: Look = field(default_factory=Look)
+    look: ViewOptions = field(default_factory=ViewOptions)
 
 
 class Upload(NamedTuple):

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from agegender.analyzer import Analyzer
 from agegender.containers import Source
-from agegender.drawing import Part, annotate, blur_faces
+from agegender.drawing.annotate import annotate
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.view_options import Part
 from agegender.errors import VideoError
 from agegender.following import Follower
 from agegender.footage import Footage, Shot, open_video

@@ -10,8 +10,9 @@ import streamlit as st
 
 from agegender import bundle, cards, histogram, ui
 from agegender.bundle import Picture
+from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
-from agegender.previews import Look, Preview, annotated_original, kept
+from agegender.previews import Preview, annotated_original
 from agegender.text import escape, plural
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
@@ -49,7 +50,7 @@ def first(files: Sequence[ui.Upload]) -> list[Named]:
 
 def from_camera() -> list[Named]:
     """Return the snapshot, if one was taken; the browser asks for the camera here and not before."""
-    snapshot = st.camera_input("Look at the camera and take a picture")
+    snapshot = st.camera_input("ViewOptions at the camera and take a picture")
     return [("snapshot.jpg", snapshot.getvalue())] if snapshot else []
 
 
@@ -115,7 +116,7 @@ def show_progress(number: int, name: str, waiting: str = "") -> None:
 
 st.set_page_config("Photos", "🙂")
 settings = ui.sidebar()
-look: Look = settings.look
+look: ViewOptions = settings.look
 
 st.title("Photos")
 ways = {"Upload": from_files, "Folder": from_folder, "Camera": from_camera, "Samples": from_samples}

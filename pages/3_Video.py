@@ -8,8 +8,8 @@ import streamlit as st
 
 from agegender import ui
 from agegender.containers import MAX_BYTES
+from agegender.drawing.view_options import ViewOptions
 from agegender.footage import LIMITS
-from agegender.previews import Look
 from agegender.sample_clip import sample_clip
 from agegender.screening import Result, annotate, show_result
 from agegender.text import escape
@@ -37,7 +37,7 @@ def choose_video() -> tuple[str, str, BytesIO] | None:
     return (files[0].file_id, files[0].name, BytesIO(files[0].data)) if files else None
 
 
-def choose_options(look: Look) -> Options:
+def choose_options(look: ViewOptions) -> Options:
     """Return how to look at the video and what to draw, as chosen in the sidebar."""
     with st.sidebar:
         per_second = st.slider(

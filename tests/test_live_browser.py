@@ -13,7 +13,7 @@ import pytest
 from browsing import CUT_OFF, chromium, serve
 from clips import clip_of_one, write_mjpeg
 
-from agegender.drawing import FEMALE, NEUTRAL
+from agegender.drawing.palette import FEMALE, NEUTRAL
 from agegender.imaging.io import decode
 from agegender.types import Image
 

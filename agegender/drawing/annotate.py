@@ -1,35 +1,24 @@
-"""Boxes, labels and blur on pictures: a new image comes back and the old one stays as it is."""
+"""Boxes and labels on pictures: a new image comes back and the old one stays as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-from agegender.layout import place_labels
-from agegender.types import Analysis, Box, Face, Image, Reading
-
-Part = Literal["gender", "probability", "age", "years"]
-"""What a label can tell: the gender, how probable it is, the age range, the expected years."""
-
-Colour = tuple[int, int, int]
-
-# From Okabe and Ito's palette: colour-blind people tell them apart, and black text is legible on each.
-FEMALE: Colour = (230, 159, 0)
-MALE: Colour = (86, 180, 233)
-NEUTRAL: Colour = (240, 228, 66)
-BLACK: Colour = (0, 0, 0)
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.label_layout import place_labels
+from agegender.drawing.palette import BLACK, FEMALE, MALE, NEUTRAL, Colour
+from agegender.drawing.view_options import Part
+from agegender.types import Analysis, Box, Image, Reading
 
 LEAST_TEXT_PX = 10
 """Smaller type cannot be read."""
-
-BLOCKS = 6
-"""A blurred face is about this many blocks wide and high: too few to tell who it is."""
 
 
 class Plate(NamedTuple):
@@ -165,36 +154,3 @@ def draw_plate(plate: Plate) -> Image:
     label = np.array(picture)
     label.setflags(write=False)
     return label
-
-
-def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
-    """Return a copy of the RGB image in which the faces, hair and chin included, are a few plain blocks.
-
-    What was averaged away cannot be brought back, as it could be from a mere blur.
-    """
-    blurred = np.array(image, order="C")
-    height, width = blurred.shape[:2]
-    for face in faces:
-        box = face.box
-        (x, y), half_width, half_height = box.center, 0.75 * box.width, 0.85 * box.height
-        y -= 0.08 * box.height  # there is more hair above the box than chin below it
-        left, right = (int(np.clip(side, 0, width)) for side in (x - half_width, x + half_width + 1))
-        top, bottom = (int(np.clip(side, 0, height)) for side in (y - half_height, y + half_height + 1))
-        if left >= right or top >= bottom:
-            continue
-        region = blurred[top:bottom, left:right]
-        # As large blocks where the face leaves the picture as elsewhere.
-        columns = block_count(right - left, 2 * half_width)
-        rows = block_count(bottom - top, 2 * half_height)
-        means = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
-        blocks = cv2.resize(means, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
-        across = (np.arange(left, right) + 0.5 - x) / max(half_width, 0.5)
-        down = (np.arange(top, bottom) + 0.5 - y) / max(half_height, 0.5)
-        inside = across**2 + down[:, None] ** 2 <= 1
-        region[inside] = blocks[inside]
-    return blurred
-
-
-def block_count(visible_px: int, whole_px: float) -> int:
-    """Return how many blocks hide the visible part of a face: large ones, and none of a single pixel."""
-    return max(1, min(round(BLOCKS * visible_px / max(1.0, whole_px)), visible_px // 2))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender.layout import Place, place_labels
+from agegender.drawing.label_layout import Place, place_labels
 from agegender.types import Box
 
 WIDTH, HEIGHT = 400, 300

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender import drawing
 from agegender.detection.yunet import YuNet
-from agegender.drawing import FEMALE, MALE, NEUTRAL, Part, annotate, blur_faces, draw_plate, label_parts
+from agegender.drawing.annotate import Plate, annotate, draw_plate, font, label_parts, typeset
+from agegender.drawing.blur import BLOCKS, blur_faces
+from agegender.drawing.palette import BLACK, FEMALE, MALE, NEUTRAL
+from agegender.drawing.view_options import Part
 from agegender.imaging.io import decode
 from agegender.types import RANGES, Age, Analysis, Box, Face, Gender, Image, Reading
 
@@ -146,15 +148,15 @@ def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
 
 
 def test_labels_have_the_best_grade_of_contrast() -> None:
-    assert min(contrast(drawing.BLACK, colour) for colour in COLOURS.values()) >= 7
+    assert min(contrast(BLACK, colour) for colour in COLOURS.values()) >= 7
 
 
 def test_the_typeface_has_every_sign_of_a_label() -> None:
     def picture(sign: str) -> bytes:
-        return bytes(drawing.font(40).getmask(sign))
+        return bytes(font(40).getmask(sign))
 
     texts = [*RANGES, "Female 0123456789 %", "Male", " · ", "29 years", "?"]
-    signs = {sign for text in texts for sign in drawing.typeset(text)} - {" "}
+    signs = {sign for text in texts for sign in typeset(text)} - {" "}
     missing = picture("\uffff")
     assert missing == picture("–")  # else the hyphen in its place is no longer needed
     assert [sign for sign in sorted(signs) if picture(sign) == missing] == []
@@ -163,10 +165,10 @@ def test_the_typeface_has_every_sign_of_a_label() -> None:
 def test_the_label_drawn_is_the_label_that_was_wanted() -> None:
     image = noise(480, 640)
     drawn = annotate(image, analysis(image, reading(Box(200, 150, 320, 300))), labels=("gender", "age"))
-    label = draw_plate(drawing.Plate(("Female · 25–32",), 16, FEMALE))
+    label = draw_plate(Plate(("Female · 25–32",), 16, FEMALE))
     height, width = label.shape[:2]
     assert np.array_equal(drawn[150 - height : 150, 200 : 200 + width], label)
-    assert not np.array_equal(label, draw_plate(drawing.Plate(("Female · 38–43",), 16, FEMALE)))
+    assert not np.array_equal(label, draw_plate(Plate(("Female · 38–43",), 16, FEMALE)))
 
 
 @pytest.mark.parametrize("scale", [1, 3])
@@ -190,9 +192,9 @@ def test_a_blurred_face_is_a_few_plain_blocks() -> None:
     image = noise(300, 300)
     blurred = blur_faces(image, [Face(Box(100, 100, 180, 200), 0.9)])
     face = blurred[100:200, 100:180].reshape(-1, 3)
-    assert len(np.unique(face, axis=0)) <= drawing.BLOCKS**2
+    assert len(np.unique(face, axis=0)) <= BLOCKS**2
     hair, chin = blurred[65:100, 125:155].reshape(-1, 3), blurred[200:220, 125:155].reshape(-1, 3)
-    assert len(np.unique(np.concatenate([hair, chin]), axis=0)) <= drawing.BLOCKS**2
+    assert len(np.unique(np.concatenate([hair, chin]), axis=0)) <= BLOCKS**2
     assert np.array_equal(blurred[:, :75], image[:, :75])
     assert np.array_equal(blurred[245:], image[245:])
 
@@ -215,7 +217,7 @@ def test_every_pixel_of_a_face_is_blurred_wherever_it_lies(height: int, width: i
         max(0, int(np.ceil(box.top))) : max(0, int(min(box.bottom, height))),
         max(0, int(np.ceil(box.left))) : max(0, int(min(box.right, width))),
     ]
-    assert len(np.unique(seen.reshape(-1, 3), axis=0)) <= drawing.BLOCKS**2
+    assert len(np.unique(seen.reshape(-1, 3), axis=0)) <= BLOCKS**2
 
 
 def test_no_face_is_found_where_faces_were_blurred(photos: Path, mirror: Path) -> None:
