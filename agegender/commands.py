@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from agegender.analyzer import Analyzer, build_analyzer
+from agegender.analyzer import Analyzer, analyze_file, build_analyzer
 from agegender.drawing.annotate import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
 from agegender.export import Named, csv_lines, json_lines, printable, table_lines
@@ -21,7 +21,6 @@ from agegender.imaging.io import decode, encode_jpeg
 from agegender.models import store
 from agegender.models.http import Progress
 from agegender.models.manifest import load_manifest
-from agegender.pictures import analyzed
 from agegender.types import Image
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ def analyze(options: argparse.Namespace) -> int:
     def analyses(paths: list[Path], analyzer: Analyzer) -> Iterator[Named]:
         for path in bar(paths, len(paths)):
             try:
-                image, analysis = analyzed(path, analyzer)
+                image, analysis = analyze_file(path, analyzer)
                 if options.annotate:
                     whole = image if image.shape[1] == analysis.width_px else decode(path)
                     save(annotate(whole, analysis), options.annotate, path.stem)

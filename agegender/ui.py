@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from agegender import choices, pictures, runtime, turns
-from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender import choices, runtime, turns
+from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, analyze_file, build_analyzer
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError, ModelError
 from agegender.imaging.io import pixels_of
@@ -200,7 +200,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     if found is None:
         tell = tell or st.empty().caption
         with turns.PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
-            found = make_preview(*pictures.analyzed(data, analyzer))
+            found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]

@@ -24,14 +24,14 @@ Rows = list[dict[str, Any]]
 FIRST_AND_LATER = """
 import json, sys, time
 from pathlib import Path
-from agegender import pictures
+
 from agegender.analyzer import build_analyzer
 data = Path(sys.argv[1]).read_bytes()
 times = []
 for _ in range(6):
     start = time.perf_counter()
     analyze = build_analyzer() if not times else analyze
-    pictures.analyzed(data, analyze)
+    analyze_file(data, analyze)
     times.append(time.perf_counter() - start)
 print(json.dumps([times[0], sorted(times[1:])[2]]))
 """

@@ -10,8 +10,8 @@ from typing import Any
 
 import av
 
-from agegender import analyzer, following, footage, mp4, pictures, streaming, video
-from agegender.analyzer import Analyzer
+from agegender import analyzer, following, footage, mp4, streaming, video
+from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection import yunet
 from agegender.estimation import alignment
 from agegender.imaging import geometry
@@ -38,7 +38,7 @@ def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
     it once at the speed of memory. What is watched inside another step counts once, with the inner one.
     """
     name, data = next((name, data) for name, (faces, data) in scenes.photographs().items() if faces == 6)
-    rows = path_rows(f"photograph ({name})", now, peak, lambda: pictures.analyzed(data, now), rounds)
+    rows = path_rows(f"photograph ({name})", now, peak, lambda: analyze_file(data, now), rounds)
     frames = moving(scenes.tiled(640, 480, 1), FPS * (1 + rounds))
     now_s = [0.0]
     processor = VideoProcessor(Settings(now), clock=lambda: now_s[0])

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender import pictures
-from agegender.analyzer import Analyzer
+from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.imaging.io import decode
 from agegender.types import Face, Image
@@ -29,7 +28,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
     """
     rows = []
     for name, (faces, data) in scenes.photographs().items():
-        found = pictures.analyzed(data, now)[1].readings
+        found = analyze_file(data, now)[1].readings
         boxes = [reading.face for reading in found]
 
         def same(data: bytes = data, boxes: Any = boxes) -> None:
@@ -39,7 +38,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 
         ms = side_by_side(
             rounds,
-            now=lambda data=data: pictures.analyzed(data, now),
+            now=lambda data=data: analyze_file(data, now),
             then=lambda data=data: seed(read_as_then(data)),
             same=same,
         )
@@ -117,7 +116,7 @@ def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
         ms = side_by_side(
             rounds,
             pillow=lambda large=large: PIL.Image.open(BytesIO(large)).load(),
-            now=lambda large=large: pictures.analyzed(large, now),
+            now=lambda large=large: analyze_file(large, now),
         )
         rows.append(
             {

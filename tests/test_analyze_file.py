@@ -9,8 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from agegender import pictures
-from agegender.analyzer import Analyzer
+from agegender.analyzer import Analyzer, analyze_file
 from agegender.estimation.age import from_ranges
 from agegender.imaging.io import decode
 from agegender.types import Box, Estimate, Face, Gender, Image
@@ -56,7 +55,7 @@ def jpeg_with(box: Box, orientation: int = 1) -> bytes:
 def test_a_large_jpeg_is_decoded_whole_only_for_small_faces(side_px: int, shape: tuple[int, ...]) -> None:
     box = Box(1000, 1400, 1000 + side_px, 1400 + side_px)
     estimator = Noting()
-    image, analysis = pictures.analyzed(jpeg_with(box), Analyzer(Spot(), estimator))
+    image, analysis = analyze_file(jpeg_with(box), Analyzer(Spot(), estimator))
     assert image.shape == estimator.seen[0][0] == shape
     assert (analysis.width_px, analysis.height_px) == WHOLE_WH
     (reading,) = analysis.readings
@@ -68,7 +67,7 @@ def test_a_large_jpeg_is_decoded_whole_only_for_small_faces(side_px: int, shape:
 
 def test_a_picture_on_its_side_is_told_of_upright() -> None:
     data = jpeg_with(Box(0, 0, 1600, 1000), orientation=6)  # a quarter turn clockwise makes it upright
-    image, analysis = pictures.analyzed(data, Analyzer(Spot(), Noting()))
+    image, analysis = analyze_file(data, Analyzer(Spot(), Noting()))
     assert image.shape == (2000, 1500, 3)
     assert (analysis.width_px, analysis.height_px) == (3000, 4000)
     assert analysis.readings[0].face.box.iou(Box(2000, 0, 3000, 1600)) > 0.95
@@ -78,7 +77,7 @@ def test_a_picture_on_its_side_is_told_of_upright() -> None:
 def test_others_come_as_they_are(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     PIL.Image.new("RGB", (2000, 900), "white").save(path, kind)
-    image, analysis = pictures.analyzed(path, Analyzer(Spot(), Noting()))
+    image, analysis = analyze_file(path, Analyzer(Spot(), Noting()))
     assert image.shape == (900, 2000, 3)
     assert analysis.readings[0].face.box == Box(0, 0, 2000, 900)
     assert np.array_equal(image, decode(path))
@@ -92,7 +91,7 @@ def test_the_same_faces_are_found_and_read_in_a_large_copy(photos: Path) -> None
     with PIL.Image.open(photos / "person-vlado.jpg") as picture:
         picture.resize((4096, 3072), PIL.Image.Resampling.BICUBIC).save(file, "JPEG", quality=92)
     expected = analyze(decode(file.getvalue()))
-    image, analysis = pictures.analyzed(file.getvalue(), analyze)
+    image, analysis = analyze_file(file.getvalue(), analyze)
     assert image.shape == (1536, 2048, 3)
     for reading, other in zip(analysis.readings, expected.readings, strict=True):
         assert reading.face.box.iou(other.face.box) > 0.9
