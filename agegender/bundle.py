@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
-from agegender.export import Named, csv_lines, json_lines
+from agegender.export.faces import Named, csv_lines, json_lines
 from agegender.previews import annotated_original
 from agegender.types import Analysis
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from agegender.analyzer import Analyzer, analyze_file, build_analyzer
 from agegender.drawing.annotate import annotate
 from agegender.errors import AgeGenderError, ImageError, ModelError
-from agegender.export import Named, csv_lines, json_lines, printable, table_lines
+from agegender.export.faces import Named, csv_lines, json_lines, printable, table_lines
 from agegender.imaging.io import decode, encode_jpeg
 from agegender.models import store
 from agegender.models.http import Progress

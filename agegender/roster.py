@@ -10,7 +10,7 @@ from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_jpeg
 from agegender.streaming import Latest
 from agegender.text import percent
-from agegender.tracking import Track
+from agegender.tracking.tracker import Track
 from agegender.types import Box, Image, Reading
 
 CROP_PX = 88

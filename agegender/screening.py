@@ -16,8 +16,9 @@ from streamlit.delta_generator import DeltaGenerator
 from agegender import timeline, turns
 from agegender.analyzer import Analyzer
 from agegender.errors import AgeGenderError
-from agegender.people import Person, people_csv, people_json
+from agegender.export.people import people_csv, people_json
 from agegender.text import clock, duration
+from agegender.tracking.people import Person
 from agegender.ui import before_you
 from agegender.video import Options, Progress, annotate_video
 

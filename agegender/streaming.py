@@ -20,7 +20,7 @@ from agegender.drawing.view_options import Part
 from agegender.errors import AgeGenderError
 from agegender.imaging.frames import to_image as upright
 from agegender.rates import Figures, Meter
-from agegender.tracking import Track
+from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
 from agegender.watching import Scene, Watcher
 

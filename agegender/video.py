@@ -14,12 +14,11 @@ from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import Part
 from agegender.errors import VideoError
-from agegender.following import Follower
 from agegender.footage import Footage, Shot, open_video
 from agegender.mp4 import Mp4
-from agegender.people import Person
-from agegender.sightings import Sightings
-from agegender.tracking import Track
+from agegender.tracking.follower import Follower
+from agegender.tracking.people import Person, Sightings
+from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
 
 SOUND_LOST = "The sound is stored in a way that cannot be read here, and was left out."

@@ -13,7 +13,7 @@ from agegender import commands
 from agegender.errors import VideoError
 
 if TYPE_CHECKING:
-    from agegender.people import Person
+    from agegender.tracking.people import Person
 
 BAR = "{l_bar}{bar}| {remaining} left"
 
@@ -38,7 +38,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 def annotate(options: argparse.Namespace) -> int:
     """Write the annotated video and what else was asked for, and print a line a person."""
-    from agegender.people import people_csv, people_json  # here, as other commands need no video
+    from agegender.export.people import people_csv, people_json
     from agegender.video import Options, annotate_video
 
     analyzer = commands.build(options)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from agegender import runtime
 from agegender.analyzer import Analyzer
-from agegender.following import Follower
 from agegender.rates import Meter
-from agegender.tracking import Track
+from agegender.tracking.follower import Follower
+from agegender.tracking.tracker import Track
 from agegender.types import Image
 
 PATIENCE_S = 0.05

@@ -25,7 +25,7 @@ FIRST_AND_LATER = """
 import json, sys, time
 from pathlib import Path
 
-from agegender.analyzer import build_analyzer
+from agegender.analyzer import analyze_file, build_analyzer
 data = Path(sys.argv[1]).read_bytes()
 times = []
 for _ in range(6):

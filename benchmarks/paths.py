@@ -10,13 +10,14 @@ from typing import Any
 
 import av
 
-from agegender import analyzer, following, footage, mp4, streaming, video
+from agegender import analyzer, footage, mp4, streaming, video
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection import yunet
 from agegender.estimation import alignment
 from agegender.imaging import geometry
 from agegender.imaging import io as images
 from agegender.streaming import Settings, VideoProcessor
+from agegender.tracking import follower
 from benchmarks import scenes
 from benchmarks.live import FPS, cost_ms, moving
 from benchmarks.photographs import watched_nets
@@ -91,7 +92,7 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("reading the detector's grids", yunet, "decode_grid"),
     ("cutting faces out", alignment, "align"),
     ("warnings", analyzer, "warnings_of"),
-    ("warnings", following, "warnings_of"),
+    ("warnings", follower, "warnings_of"),
     ("drawing", streaming, "annotate"),
     ("drawing", video, "annotate"),
     ("decoding the film", footage, "_decode"),

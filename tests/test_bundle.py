@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from agegender.bundle import Picture, as_csv, as_json, saved_names, zipped
 from agegender.drawing.view_options import ViewOptions
-from agegender.export import csv_lines, json_lines
+from agegender.export.faces import csv_lines, json_lines
 from agegender.imaging.io import decode
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 

@@ -18,7 +18,7 @@ from agegender.__main__ import main
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.estimation.age import from_ranges
-from agegender.export import COLUMNS
+from agegender.export.faces import COLUMNS
 from agegender.imaging.io import decode, encode_png
 from agegender.models import store
 from agegender.models.manifest import ModelSpec, load_manifest

@@ -19,11 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import bundle, commands, export, ui
+from agegender import bundle, commands, ui
 from agegender.__main__ import main
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.estimation.age import from_ranges
+from agegender.export import faces
 from agegender.imaging.io import decode, encode_png
 from agegender.models import manifest
 from agegender.models.manifest import load_manifest
@@ -187,9 +188,9 @@ def test_no_text_comes_through_as_markdown_or_html(text: str) -> None:
 
 @given(st.text() | st.sampled_from(UPLOADED))
 def test_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
-    *_, line = export.csv_lines([(name, ONE_FACE)])
+    *_, line = faces.csv_lines([(name, ONE_FACE)])
     (row,) = csv.reader(io.StringIO(line, newline=""))
-    assert not row[0].lstrip().startswith(tuple(export.FORMULA_STARTS))
+    assert not row[0].lstrip().startswith(tuple(faces.FORMULA_STARTS))
 
 
 # The list of models

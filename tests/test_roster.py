@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agegender.fusion import Shown
 from agegender.imaging.io import decode
 from agegender.rates import Figures
 from agegender.roster import CROP_PX, table
 from agegender.streaming import Latest
 from agegender.text import percent
-from agegender.tracking import Track
+from agegender.tracking.fusion import Shown
+from agegender.tracking.tracker import Track
 from agegender.types import Age, Analysis, Box, Face, Gender
 
 if TYPE_CHECKING:

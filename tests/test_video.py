@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 from agegender import containers, footage
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import VideoError
+from agegender.export.people import COLUMNS, people_csv, people_json
 from agegender.imaging.io import decode, encode_png
-from agegender.people import COLUMNS, people_csv, people_json
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 from agegender.video import Options, Progress, annotate_video
 

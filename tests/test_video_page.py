@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 from agegender import commands, screening, timeline, ui
 from agegender.__main__ import main
 from agegender.analyzer import Analyzer
-from agegender.people import Person
 from agegender.text import clock
+from agegender.tracking.people import Person
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]

@@ -23,8 +23,8 @@ from agegender.estimation.quality import (
     warnings_of,
 )
 from agegender.evaluation import evaluate
-from agegender.fusion import Evidence, Shown, add_view, show
 from agegender.imaging.io import decode, encode_png
+from agegender.tracking.fusion import Evidence, Shown, add_view, show
 from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from agegender.estimation.quality import frontality
-from agegender.fusion import FADE_S, LEAD_S, SETTLE_S, Evidence, Shown, add_view, show, view_weight
+from agegender.tracking.fusion import FADE_S, LEAD_S, SETTLE_S, Evidence, Shown, add_view, show, view_weight
 from agegender.types import RANGES, Age, Box, Estimate, Face, Gender
 
 FRONTAL = ((38.0, 52.0), (74.0, 52.0), (56.0, 72.0), (42.0, 92.0), (71.0, 92.0))

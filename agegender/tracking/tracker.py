@@ -9,7 +9,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agegender.fusion import Evidence, Shown, add_view, show, view_weight
+from agegender.tracking.fusion import Evidence, Shown, add_view, show, view_weight
 from agegender.types import Box, Estimate, Face, Reading
 
 BRIDGE_S = 0.8

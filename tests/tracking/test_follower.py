@@ -13,8 +13,8 @@ import pytest
 from clips import FPS, GUEST_S, PORTRAITS, clip, face_on
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.following import FULL_EVERY_S, LONG_SIDE_PX, VIEW_EVERY_S, Follower, is_cut, thumbnail
-from agegender.fusion import SETTLE_S
+from agegender.tracking.follower import FULL_EVERY_S, LONG_SIDE_PX, VIEW_EVERY_S, Follower, is_cut, thumbnail
+from agegender.tracking.fusion import SETTLE_S
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 

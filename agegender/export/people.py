@@ -6,38 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from agegender.types import RANGES, Age, Gender
-
-Span = tuple[float, float]
-"""From when to when, in seconds from the beginning of a video."""
+from agegender.tracking.people import Person
+from agegender.types import RANGES
 
 COLUMNS = (
     *("person", "first_s", "last_s", "seconds", "age_range", "age_years", "age_low", "age_high"),
     *(f"age_{name}" for name in RANGES),
     *("gender", "gender_probability", "warnings"),
 )
-"""What a row of CSV holds: a person; columns that `agegender.export` has too mean the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
-    when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
-    for most views."""
-
-    number: int
-    age: Age
-    gender: Gender
-    spans: tuple[Span, ...]
-    crop: bytes
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        """For how long the person is in view, all in all."""
-        return sum(end_s - start_s for start_s, end_s in self.spans)
+"""What a row of CSV holds: a person; columns that `agegender.export.faces` has too mean the same."""
 
 
 def people_csv(people: Sequence[Person]) -> str:

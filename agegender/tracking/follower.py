@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
 from agegender.estimation.quality import warnings_of
-from agegender.fusion import SETTLE_S, view_weight
-from agegender.tracking import Track, Tracker
+from agegender.tracking.fusion import SETTLE_S, view_weight
+from agegender.tracking.tracker import Track, Tracker
 from agegender.types import Face, Image
 
 LONG_SIDE_PX = 640

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender.tracking import BRIDGE_S, GONE_S, Tracker, assign
+from agegender.tracking.tracker import BRIDGE_S, GONE_S, Tracker, assign
 from agegender.types import RANGES, Age, Box, Face, Gender
 
 STEP_S = 1 / 15

@@ -5,15 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from agegender.fusion import Evidence, view_weight
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop
 from agegender.imaging.io import encode_jpeg
-from agegender.people import Person, Span
-from agegender.tracking import Track
-from agegender.types import Image
+from agegender.tracking.fusion import Evidence, view_weight
+from agegender.tracking.tracker import Track
+from agegender.types import Age, Gender, Image
+
+Span = tuple[float, float]
+"""From when to when, in seconds from the beginning of a video."""
 
 MAX_PEOPLE = 200
 """So many are kept, those who are seen longest: each takes some kilobytes, however long the video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
+    when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
+    for most views."""
+
+    number: int
+    age: Age
+    gender: Gender
+    spans: tuple[Span, ...]
+    crop: bytes
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """For how long the person is in view, all in all."""
+        return sum(end_s - start_s for start_s, end_s in self.spans)
 
 
 @dataclass(slots=True)

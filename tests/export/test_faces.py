@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender.export import COLUMNS, Named, csv_lines, json_lines, printable, rows, table_lines
+from agegender.export.faces import COLUMNS, Named, csv_lines, json_lines, printable, rows, table_lines
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
 ADA = Reading(
