@@ -8,7 +8,7 @@ from collections.abc import Collection
 from agegender.estimation.quality import sentence
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_jpeg
-from agegender.streaming import Latest
+from agegender.live.processor import Latest
 from agegender.text import percent
 from agegender.tracking.tracker import Track
 from agegender.types import Box, Image, Reading

@@ -20,7 +20,7 @@ from agegender.export.people import people_csv, people_json
 from agegender.text import clock, duration
 from agegender.tracking.people import Person
 from agegender.ui import before_you
-from agegender.video import Options, Progress, annotate_video
+from agegender.video.annotate import Options, Progress, annotate_video
 
 TALLEST_PX = 560
 PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens

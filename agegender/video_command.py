@@ -39,7 +39,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 def annotate(options: argparse.Namespace) -> int:
     """Write the annotated video and what else was asked for, and print a line a person."""
     from agegender.export.people import people_csv, people_json
-    from agegender.video import Options, annotate_video
+    from agegender.video.annotate import Options, annotate_video
 
     analyzer = commands.build(options)
     how = Options(options.per_second, blur=options.blur)

@@ -10,14 +10,16 @@ from typing import Any
 
 import av
 
-from agegender import analyzer, footage, mp4, streaming, video
+from agegender import analyzer
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection import yunet
 from agegender.estimation import alignment
 from agegender.imaging import geometry
 from agegender.imaging import io as images
-from agegender.streaming import Settings, VideoProcessor
+from agegender.live import processor as streaming
+from agegender.live.processor import Settings, VideoProcessor
 from agegender.tracking import follower
+from agegender.video import annotate, reader, writer
 from benchmarks import scenes
 from benchmarks.live import FPS, cost_ms, moving
 from benchmarks.photographs import watched_nets
@@ -94,9 +96,9 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("warnings", analyzer, "warnings_of"),
     ("warnings", follower, "warnings_of"),
     ("drawing", streaming, "annotate"),
-    ("drawing", video, "annotate"),
-    ("decoding the film", footage, "_decode"),
-    ("writing the film", mp4.Mp4, "write"),
+    ("drawing", annotate, "annotate"),
+    ("decoding the film", reader, "_decode"),
+    ("writing the film", writer.Mp4, "write"),
 )
 """Steps beside the nets, each with the module whose name of it is watched. None is called within another."""
 
@@ -127,6 +129,6 @@ def write_video(path: Path, frames: list[av.VideoFrame]) -> None:
 
 def video_once(source: Path, target: Path, now: Analyzer) -> None:
     """Annotate a film, and throw the result away."""
-    for _ in video.annotate_video(source, target, now):
+    for _ in annotate.annotate_video(source, target, now):
         pass
     target.unlink()

@@ -11,9 +11,9 @@ from streamlit_webrtc import webrtc_streamer
 from streamlit_webrtc.relay import get_global_relay
 
 from agegender import roster, ui
-from agegender.ice import ice_servers
 from agegender.imaging.io import encode_jpeg
-from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up
+from agegender.live.ice import ice_servers
+from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up
 from agegender.text import escape
 
 CAMERAS = {"Front": "user", "Back": "environment"}

@@ -7,13 +7,13 @@ from io import BytesIO
 import streamlit as st
 
 from agegender import ui
-from agegender.containers import MAX_BYTES
 from agegender.drawing.view_options import ViewOptions
-from agegender.footage import LIMITS
-from agegender.sample_clip import sample_clip
 from agegender.screening import Result, annotate, show_result
 from agegender.text import escape
-from agegender.video import Options
+from agegender.video.annotate import Options
+from agegender.video.container import MAX_BYTES
+from agegender.video.reader import LIMITS
+from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
 TYPES = ["mp4", "m4v", "mov", "webm", "mkv", "avi", "gif"]

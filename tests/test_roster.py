@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from agegender.imaging.io import decode
-from agegender.rates import Figures
+from agegender.live.processor import Latest
+from agegender.live.stats import Figures
 from agegender.roster import CROP_PX, table
-from agegender.streaming import Latest
 from agegender.text import percent
 from agegender.tracking.fusion import Shown
 from agegender.tracking.tracker import Track

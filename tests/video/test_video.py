@@ -21,13 +21,13 @@ from films import film, loudest_hz, sine, times_and_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agegender import containers, footage
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import VideoError
 from agegender.export.people import COLUMNS, people_csv, people_json
 from agegender.imaging.io import decode, encode_png
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
-from agegender.video import Options, Progress, annotate_video
+from agegender.video import container, reader
+from agegender.video.annotate import Options, Progress, annotate_video
 
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2)
 
@@ -336,10 +336,10 @@ def test_what_is_no_whole_video_is_refused_in_words(tmp_path: Path, marker: Mark
 @pytest.mark.parametrize(
     ("where", "limit", "least", "words"),
     [
-        (containers, "MAX_BYTES", 100, "larger than"),
-        (footage, "MAX_SECONDS", 1, "longer than"),
-        (footage, "MAX_FRAMES", 5, "more than"),
-        (footage, "MAX_WIDTH_PX", 50, "pictures are larger"),
+        (container, "MAX_BYTES", 100, "larger than"),
+        (reader, "MAX_SECONDS", 1, "longer than"),
+        (reader, "MAX_FRAMES", 5, "more than"),
+        (reader, "MAX_WIDTH_PX", 50, "pictures are larger"),
     ],
 )
 def test_limits_are_held(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agegender import runtime
 from agegender.analyzer import Analyzer
-from agegender.rates import Meter
+from agegender.live.stats import Meter
 from agegender.tracking.follower import Follower
 from agegender.tracking.tracker import Track
 from agegender.types import Image

@@ -23,7 +23,7 @@ from streamlit_webrtc.process import AsyncVideoProcessTrack
 from agegender import runtime
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
-from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up, to_image
+from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up, to_image
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 AGE = Age((0, 0, 0, 0, 1, 0, 0, 0), 28, 25, 32)

@@ -19,10 +19,10 @@ from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import Part
 from agegender.errors import AgeGenderError
 from agegender.imaging.frames import to_image as upright
-from agegender.rates import Figures, Meter
+from agegender.live.stats import Figures, Meter
+from agegender.live.worker import Scene, Watcher
 from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
-from agegender.watching import Scene, Watcher
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,10 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from agegender.containers import (
+from agegender.errors import VideoError
+from agegender.imaging.frames import Matrix, display_matrix, to_image
+from agegender.types import Image
+from agegender.video.container import (
     CODEC_OPTIONS,
     DECODERS,
     INCOMPLETE,
@@ -24,9 +27,6 @@ from agegender.containers import (
     Source,
     open_container,
 )
-from agegender.errors import VideoError
-from agegender.imaging.frames import Matrix, display_matrix, to_image
-from agegender.types import Image
 
 MAX_SECONDS = 600
 MAX_FRAMES = 120 * MAX_SECONDS
@@ -53,7 +53,7 @@ TOO_LARGE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shot:
+class Frame:
     """A frame: RGB pixels, upright, with square pixels, of even width and height; and when it is shown."""
 
     image: Image
@@ -82,7 +82,7 @@ class Footage:
         """How much of the file has been read, 0 to 1."""
         return min(1.0, self._file.tell() / max(1, self._container.size))
 
-    def read(self) -> Iterator[Shot | av.Packet[AudioStream]]:
+    def read(self) -> Iterator[Frame | av.Packet[AudioStream]]:
         """Return frames, their times ascending from about 0, and between them the packets of the sound.
 
         Frames that are damaged are left out. Raises `VideoError` when none can be read, when the file
@@ -113,7 +113,7 @@ class Footage:
         if ending.is_early(self.start_s):
             raise VideoError(INCOMPLETE)
 
-    def _shot(self, frame: av.VideoFrame, last_s: float) -> Shot:
+    def _shot(self, frame: av.VideoFrame, last_s: float) -> Frame:
         rate = self._video.average_rate or Fraction(25)
         time_base = frame.time_base or self._video.time_base or Fraction(1, 25)
         duration_s = float(frame.duration * time_base) if frame.duration else float(1 / rate)
@@ -121,7 +121,7 @@ class Footage:
         if self._view is None:
             self._view = display_matrix(frame), *_shown_size(frame, self._video.sample_aspect_ratio)
         try:
-            return Shot(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
+            return Frame(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 

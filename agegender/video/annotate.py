@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agegender.analyzer import Analyzer
-from agegender.containers import Source
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import Part
 from agegender.errors import VideoError
-from agegender.footage import Footage, Shot, open_video
-from agegender.mp4 import Mp4
 from agegender.tracking.follower import Follower
 from agegender.tracking.people import Person, Sightings
 from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
+from agegender.video.container import Source
+from agegender.video.reader import Footage, Frame, open_video
+from agegender.video.writer import Mp4
 
 SOUND_LOST = "The sound is stored in a way that cannot be read here, and was left out."
 
@@ -91,7 +91,7 @@ def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator
     progress = None
     with Mp4(target, footage.sound) as mp4:
         for part in footage.read():
-            if not isinstance(part, Shot):
+            if not isinstance(part, Frame):
                 mp4.write_sound(part, footage.start_s)
                 continue
             picture = annotator.draw(part)
@@ -118,7 +118,7 @@ class _Annotator:
         self._tracks: tuple[Track, ...] = ()
         self._analysed_s = self._due_s = -math.inf
 
-    def draw(self, shot: Shot) -> Image:
+    def draw(self, shot: Frame) -> Image:
         """Return the frame with a box and a label a person, analysed if that is due."""
         image, options = shot.image, self._options
         is_due = options.blur or shot.time_s >= self._due_s - 0.0005  # half a millisecond is rounding

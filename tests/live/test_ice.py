@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from streamlit_webrtc.config import compile_rtc_configuration
 
-from agegender import ice
-from agegender.ice import STUN, ice_servers
+from agegender.live import ice
+from agegender.live.ice import STUN, ice_servers
 
 RELAY = {"urls": ["turn:relay.example:3478?transport=udp"], "username": "ada", "credential": "secret"}
 CLOUDFLARE = {"CLOUDFLARE_TURN_KEY_ID": "key/1", "CLOUDFLARE_TURN_KEY_API_TOKEN": "token"}
