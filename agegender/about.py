@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from agegender import cards, charts, ui
+from agegender import cards, ui
 from agegender.drawing.annotate import label_parts
+from agegender.evaluation import charts
 from agegender.imaging.io import decode
 from agegender.models.http import is_url
 from agegender.models.manifest import load_manifest

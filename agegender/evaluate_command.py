@@ -6,12 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from agegender import commands, plots
-from agegender.breakdown import age_calibration, confusion, gender_calibration
-from agegender.datasets import KINDS, Dataset, Kind, open_dataset
+from agegender import commands
 from agegender.errors import DatasetError
-from agegender.evaluation import Hardship, Result, evaluate
-from agegender.reports import report_lines, report_object
+from agegender.evaluation import plots
+from agegender.evaluation.calibration import age_calibration, gender_calibration
+from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
+from agegender.evaluation.groups import confusion
+from agegender.evaluation.report import report_lines, report_object
+from agegender.evaluation.run import Degradation, Result, evaluate
 
 NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
 
@@ -52,17 +54,17 @@ def run(options: argparse.Namespace) -> int:
     if options.plots:
         commands.make_folder(options.plots)
     analyzer, results = commands.build(options), list[Result]()
-    hardship = Hardship(options.box_only, options.face_px)
+    degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        for result in commands.bar(evaluate(dataset, analyzer, options.limit, hardship), total):
+        for result in commands.bar(evaluate(dataset, analyzer, options.limit, degradation), total):
             results.append(result)
             if result.problem:
                 commands.complain(f"{result.sample.name}: {result.problem}")
     if options.json:
-        commands.say(json.dumps(report_object(dataset, analyzer, results, hardship), indent=2))
+        commands.say(json.dumps(report_object(dataset, analyzer, results, degradation), indent=2))
     else:
-        for line in report_lines(dataset, analyzer, results, hardship):
+        for line in report_lines(dataset, analyzer, results, degradation):
             commands.say(line)
     if options.plots:
         for name, svg in drawn(dataset, results).items():

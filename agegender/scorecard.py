@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from agegender import charts, measured
-from agegender.breakdown import ANY
 from agegender.errors import AgeGenderError
-from agegender.measured import Card, Figures, Measured, Report
+from agegender.evaluation import card as measured
+from agegender.evaluation import charts
+from agegender.evaluation.card import Card, Figures, Measured, Report
+from agegender.evaluation.groups import ANY
 from agegender.text import escape
 
 DATASETS = {

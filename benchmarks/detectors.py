@@ -24,11 +24,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender.archives import Files
 from agegender.detection.cascade import bundled
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
 from agegender.errors import ImageError
+from agegender.evaluation.archive import Files
 from agegender.imaging.io import decode
 from agegender.models import store
 from agegender.models.manifest import load_manifest

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agegender import measured, ui
+from agegender import ui
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.charts import described
 from agegender.errors import DatasetError
+from agegender.evaluation import card
+from agegender.evaluation.charts import described
 from agegender.imaging.io import decode
 from agegender.models import store
 from agegender.models.manifest import load_manifest
@@ -80,7 +81,7 @@ def test_the_sample_goes_through_the_real_pipeline_step_by_step() -> None:
 
 def test_figures_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Somebody())
-    page, reports = opened(), measured.read().reports
+    page, reports = opened(), card.read().reports
     assert f"Off by **{reports['utkface'].values['age_mae_years']:.1f} years**" in texts(page)
     assert f"**FairFace** · {reports['fairface'].pictures:,} pictures" in texts(page)
     assert "gender right: " in described(reports["fairface"].values)
@@ -106,10 +107,10 @@ def test_without_figures_the_page_says_so_and_goes_on(
     if content is not None:
         path.write_text(content, encoding="utf-8")
     with pytest.raises(DatasetError, match="cannot be read"):
-        measured.read(path)
+        card.read(path)
     use(monkeypatch, Somebody())
-    read = measured.read
-    monkeypatch.setattr(measured, "read", lambda: read(path))
+    read = card.read
+    monkeypatch.setattr(card, "read", lambda: read(path))
     page = opened()
     assert "cannot be read" in page.info[0].value
     assert "Licences" in texts(page)

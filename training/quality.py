@@ -28,7 +28,7 @@ from agegender.analyzer import Analyzer
 from agegender.detection.yunet import YuNet
 from agegender.estimation.apparent import Apparent
 from agegender.estimation.quality import measure
-from agegender.evaluation import central_face, scaled_down
+from agegender.evaluation.run import central_face, scaled_down
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.types import Box, Image

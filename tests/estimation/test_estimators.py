@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from agegender.analyzer import Analyzer
-from agegender.datasets import open_dataset
 from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
 from agegender.estimation import apparent
@@ -21,12 +20,13 @@ from agegender.estimation.age import from_years
 from agegender.estimation.alignment import align
 from agegender.estimation.apparent import Apparent
 from agegender.estimation.levi_hassner import LeviHassner
-from agegender.evaluation import evaluate
+from agegender.evaluation.datasets import open_dataset
+from agegender.evaluation.report import report_lines, report_object
+from agegender.evaluation.run import evaluate
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import decode
 from agegender.models import store
 from agegender.models.manifest import load_manifest
-from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Box, Estimate, Face, Image
 
 # Of whoever runs the tests, before conftest.py lays it aside.

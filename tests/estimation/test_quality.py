@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from agegender.analyzer import Analyzer
-from agegender.datasets import open_dataset
 from agegender.estimation.quality import (
     LEAST_FRONTALITY,
     LEAST_INSIDE,
@@ -22,7 +21,8 @@ from agegender.estimation.quality import (
     sentence,
     warnings_of,
 )
-from agegender.evaluation import evaluate
+from agegender.evaluation.datasets import open_dataset
+from agegender.evaluation.run import evaluate
 from agegender.imaging.io import decode, encode_png
 from agegender.tracking.fusion import Evidence, Shown, add_view, show
 from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image

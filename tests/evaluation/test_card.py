@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agegender import measured
-from agegender.measured import Card, Measured
+from agegender.evaluation import card as measured
+from agegender.evaluation.card import Card, Measured
 from agegender.models.manifest import load_manifest
 from training.card import CARDS, rewritten
 from training.tables import TABLES, shown, worst
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

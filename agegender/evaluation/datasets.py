@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-from agegender import labels
-from agegender.archives import Files
 from agegender.errors import DatasetError
+from agegender.evaluation import label_files
+from agegender.evaluation.archive import Files
 
 Kind = Literal["fairface", "utkface", "adience"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -69,9 +69,11 @@ def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
     stand in NAME.csv beside NAME.tar; of several in a folder the one with 'val' in its name counts. Without
     any, UTKFace's labels are in the names of its pictures. Adience's are in its fold files, one or all.
     """
-    source, label_file = labels.locate(path, partial(_fits, kind))
+    source, label_file = label_files.locate(path, partial(_fits, kind))
     with Files(source) as files:
-        tables = {label_file.name: labels.read(label_file)} if label_file else _tables_within(kind, files)
+        tables = (
+            {label_file.name: label_files.read(label_file)} if label_file else _tables_within(kind, files)
+        )
         if tables:
             found = [sample for name, content in tables.items() for sample in _samples(kind, name, content)]
             unlabelled = 0
@@ -101,16 +103,16 @@ def _tables_within(kind: Kind, files: Files) -> dict[str, bytes]:
         folds = [name for name in files.names if _FOLD_NAME.fullmatch(PurePosixPath(name).name)]
         return {name: files.read(name) for name in folds}
     tables = {name: files.read(name) for name in files.names if name.lower().endswith(".csv")}
-    fitting = [name for name, content in tables.items() if _fits(kind, labels.columns(content))]
-    return {name: tables[name] for name in (labels.choose(fitting),)} if fitting else {}
+    fitting = [name for name, content in tables.items() if _fits(kind, label_files.columns(content))]
+    return {name: tables[name] for name in (label_files.choose(fitting),)} if fitting else {}
 
 
 def _samples(kind: Kind, name: str, content: bytes) -> Iterator[Sample]:
     if kind == "adience":
-        return labels.parse(name, content, "\t", _adience_sample)
-    if not _fits(kind, labels.columns(content)):
+        return label_files.parse(name, content, "\t", _adience_sample)
+    if not _fits(kind, label_files.columns(content)):
         raise DatasetError(f"{name} has not the columns {_COLUMNS[kind]}.")
-    return labels.parse(name, content, ",", _fairface_sample if kind == "fairface" else _utkface_sample)
+    return label_files.parse(name, content, ",", _fairface_sample if kind == "fairface" else _utkface_sample)
 
 
 def _fairface_sample(row: dict[str, str]) -> Sample:

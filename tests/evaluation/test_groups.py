@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from agegender.analyzer import Analyzer
-from agegender.archives import Files
-from agegender.breakdown import ANY, age_calibration, confusion, gender_calibration, groups, warned
-from agegender.datasets import FAIRFACE_AGES, Dataset, Sample
-from agegender.evaluation import Result
-from agegender.figures import figures, wilson
-from agegender.reports import report_lines
+from agegender.evaluation.archive import Files
+from agegender.evaluation.calibration import age_calibration, gender_calibration
+from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Sample
+from agegender.evaluation.groups import ANY, confusion, groups, warned
+from agegender.evaluation.metrics import figures, wilson
+from agegender.evaluation.report import report_lines
+from agegender.evaluation.run import Result
 from agegender.types import RANGES, Age, Box, Face, Gender, Reading
 
 

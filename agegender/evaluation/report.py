@@ -7,21 +7,11 @@ from dataclasses import asdict
 from itertools import groupby
 
 from agegender.analyzer import Analyzer
-from agegender.breakdown import (
-    ANY,
-    BINS,
-    Bin,
-    Confusion,
-    Group,
-    age_calibration,
-    confusion,
-    gender_calibration,
-    groups,
-    warned,
-)
-from agegender.datasets import Dataset
-from agegender.evaluation import Hardship, Result
-from agegender.figures import Figure, figures
+from agegender.evaluation.calibration import BINS, Bin, age_calibration, gender_calibration
+from agegender.evaluation.datasets import Dataset
+from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
+from agegender.evaluation.metrics import Figure, figures
+from agegender.evaluation.run import Degradation, Result
 from agegender.types import WARNINGS
 
 SHORT_TITLES = {
@@ -37,14 +27,14 @@ SHORT_TITLES = {
 
 
 def report_object(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], hardship: Hardship | None = None
+    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
 ) -> dict[str, object]:
     """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
     return {
         "dataset": dataset.kind,
         "detector": analyzer.detector.name,
         "estimator": analyzer.estimator.name,
-        "hardship": asdict(hardship or Hardship()),
+        "degradation": asdict(degradation or Degradation()),
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
         "unlabelled": dataset.unlabelled,
@@ -58,15 +48,15 @@ def report_object(
 
 
 def report_lines(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], hardship: Hardship | None = None
+    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
 ) -> Iterator[str]:
     """Return the same as tables, line by line: the figures first, then what lies behind them."""
     models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
     yield f"{dataset.kind}, pictures {len(results):,}, {models}"
-    if hardship and hardship.box_only:
+    if degradation and degradation.box_only:
         yield "made harder: faces aligned by the box alone"
-    if hardship and hardship.face_px:
-        yield f"made harder: faces scaled down to {hardship.face_px} pixels"
+    if degradation and degradation.face_px:
+        yield f"made harder: faces scaled down to {degradation.face_px} pixels"
     yield ""
     yield f"{'':<40}  {'':<10}  {'pictures':>8}"
     for figure in figures(dataset.kind, results):

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from agegender.breakdown import Bin, Confusion
-from agegender.measured import Measured
+from agegender.evaluation.calibration import Bin
+from agegender.evaluation.card import Measured
+from agegender.evaluation.groups import Confusion
 from agegender.types import RANGES
 
 GREY = "#7A8394"

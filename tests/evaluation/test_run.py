@@ -13,15 +13,15 @@ import pytest
 from PIL import Image as Pillow
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
 from agegender.estimation.age import from_years
-from agegender.evaluation import Hardship, Result, evaluate, scaled_down
-from agegender.figures import figures
+from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
+from agegender.evaluation.metrics import figures
+from agegender.evaluation.report import report_lines, report_object
+from agegender.evaluation.run import Degradation, Result, evaluate, scaled_down
 from agegender.imaging.io import decode
-from agegender.reports import report_lines, report_object
 from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Reading
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 class Detector:
@@ -92,11 +92,11 @@ class Watching(Estimator):
 def seen_with(opened: object) -> object:
     """Return the picture and the face that the estimator is given."""
 
-    def seen(hardship: Hardship, face: Face) -> tuple[Image, Face]:
+    def seen(degradation: Degradation, face: Face) -> tuple[Image, Face]:
         file, estimator = io.BytesIO(), Watching()
         Pillow.fromarray(PICTURE).save(file, "PNG")
         dataset = opened("fairface", {"1.png": file.getvalue()})
-        list(evaluate(dataset, Analyzer(OneFace(face), estimator), hardship=hardship))
+        list(evaluate(dataset, Analyzer(OneFace(face), estimator), degradation=degradation))
         return estimator.image, estimator.faces[0]
 
     return seen
@@ -155,12 +155,12 @@ def test_tight_crops_are_padded_with_their_border(opened: object, kind: Kind, si
 
 def test_box_only_takes_the_landmarks_away(seen_with: object) -> None:
     marked = replace(FACE, landmarks=((20.0, 30.0),) * 5)
-    assert seen_with(Hardship(), marked)[1] == marked
-    assert seen_with(Hardship(box_only=True), marked)[1] == replace(marked, landmarks=())
+    assert seen_with(Degradation(), marked)[1] == marked
+    assert seen_with(Degradation(box_only=True), marked)[1] == replace(marked, landmarks=())
 
 
 def test_small_faces_are_scaled_down_with_their_picture(seen_with: object) -> None:
-    image, face = seen_with(Hardship(face_px=10), replace(FACE, landmarks=((20.0, 30.0),) * 5))
+    image, face = seen_with(Degradation(face_px=10), replace(FACE, landmarks=((20.0, 30.0),) * 5))
     assert image.shape == (25, 50, 3)
     assert face == Face(Box(2.5, 5, 10, 15), 0.9, ((5.0, 7.5),) * 5)
     np.testing.assert_array_equal(image[:, :25], 10)  # the black half of the picture ends in its middle

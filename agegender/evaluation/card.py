@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agegender.breakdown import Bin, Calibration, Confusion
 from agegender.errors import DatasetError
+from agegender.evaluation.calibration import Bin, Calibration
+from agegender.evaluation.groups import Confusion
 from agegender.places import MODELS
 
 FIGURES = MODELS / "figures.json"

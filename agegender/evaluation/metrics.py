@@ -8,9 +8,9 @@ from math import sqrt
 
 import numpy as np
 
-from agegender.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.estimation.age import range_of
-from agegender.evaluation import Result
+from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
+from agegender.evaluation.run import Result
 from agegender.types import RANGES
 
 LEAST_YEARS_FOR_GENDER = {"utkface": 4}

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from math import floor, sqrt
 
-from agegender.breakdown import Bin, Confusion
-from agegender.figures import wilson
+from agegender.evaluation.calibration import Bin
+from agegender.evaluation.groups import Confusion
+from agegender.evaluation.metrics import wilson
 
 PLOT_PX, MARGIN_PX, CELL_PX = 360, 84, 62
 FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from agegender.__main__ import main
-from agegender.breakdown import Bin, Confusion
-from agegender.figures import wilson
-from agegender.plots import MARGIN_PX, PLOT_PX, mixed_up, reliability
+from agegender.evaluation.calibration import Bin
+from agegender.evaluation.groups import Confusion
+from agegender.evaluation.metrics import wilson
+from agegender.evaluation.plots import MARGIN_PX, PLOT_PX, mixed_up, reliability
 
 SVG = "{http://www.w3.org/2000/svg}"
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def texts(svg: str) -> list[str]:

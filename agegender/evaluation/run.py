@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
-from agegender.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.errors import AgeGenderError
 from agegender.estimation.age import probability_below
 from agegender.estimation.quality import warnings_of
+from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
 from agegender.imaging.io import decode
 from agegender.types import Age, Face, Image, Reading
 
@@ -57,7 +57,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Hardship:
+class Degradation:
     """What is made harder between finding a face and estimating it.
 
     `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
@@ -69,7 +69,7 @@ class Hardship:
 
 
 def evaluate(
-    dataset: Dataset, analyzer: Analyzer, limit: int | None = None, hardship: Hardship | None = None
+    dataset: Dataset, analyzer: Analyzer, limit: int | None = None, degradation: Degradation | None = None
 ) -> Iterator[Result]:
     """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
 
@@ -81,7 +81,7 @@ def evaluate(
         try:
             if isinstance(content, AgeGenderError):
                 raise content
-            return _judged(sample, decode(content), dataset.kind, analyzer, hardship or Hardship())
+            return _judged(sample, decode(content), dataset.kind, analyzer, degradation or Degradation())
         except AgeGenderError as error:
             return Result(sample, problem=str(error))
 
@@ -128,7 +128,7 @@ def without_border(image: Image, face: Face, border_px: int) -> tuple[Image, Fac
     return inner, face.moved(1, 1, -border_px, -border_px)
 
 
-def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardship: Hardship) -> Result:
+def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degradation: Degradation) -> Result:
     padding_px = PADDING_PX.get(kind, 0)
     if padding_px:
         image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
@@ -137,10 +137,10 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, hardsh
         return Result(sample)
     face = central_face(image, faces)
     padded_px = len(image)
-    if hardship.box_only:
+    if degradation.box_only:
         face = replace(face, landmarks=())
-    if hardship.face_px:
-        image, face = scaled_down(image, face, hardship.face_px)
+    if degradation.face_px:
+        image, face = scaled_down(image, face, degradation.face_px)
     ((age, gender),) = analyzer.estimator.estimate(image, [face])
     # What was added to the picture shows nothing of the face.
     warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from agegender import archives
-from agegender.archives import Files
-from agegender.datasets import Kind, Sample, open_dataset
 from agegender.errors import AgeGenderError, DatasetError, ImageError
+from agegender.evaluation import archive as archives
+from agegender.evaluation.archive import Files
+from agegender.evaluation.datasets import Kind, Sample, open_dataset
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 HOPPER = (SAMPLES / "grace_hopper.jpg").read_bytes()
 COLLINS = (SAMPLES / "astronaut.png").read_bytes()
 
