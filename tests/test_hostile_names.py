@@ -19,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import bundle, commands, ui
-from agegender.__main__ import main
+from agegender import bundle, ui
 from agegender.analyzer import Analyzer
+from agegender.cli import console
+from agegender.cli.main import main
 from agegender.errors import ModelError
 from agegender.estimation.age import from_ranges
 from agegender.export import faces
@@ -109,7 +110,7 @@ def test_names_print_as_text_and_lead_nowhere(
     capfdbinary: pytest.CaptureFixture[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: BLIND)
     paths = sorted(map(str, oddly_named.iterdir()))
     (oddly_named / "no\x1b[1m\npicture.png").write_bytes(b"no picture")
     command = ["analyze", form, "--annotate", str(tmp_path / "out")]
@@ -129,7 +130,7 @@ def test_names_print_as_text_and_lead_nowhere(
 def test_a_picture_with_odd_metadata_is_read_without_a_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: BLIND)
     monkeypatch.setattr("sys.warnoptions", [])
     out_of_file = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x05\0\xff\0\0\0\x10\0\0\0"
     (tmp_path / "odd.jpg").write_bytes(hostile.saved(hostile.noise(40, 56), "JPEG", exif=out_of_file))

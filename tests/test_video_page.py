@@ -14,9 +14,10 @@ import streamlit as st
 from films import film
 from streamlit.testing.v1 import AppTest
 
-from agegender import commands, screening, timeline, ui
-from agegender.__main__ import main
+from agegender import screening, timeline, ui
 from agegender.analyzer import Analyzer
+from agegender.cli import console
+from agegender.cli.main import main
 from agegender.text import clock
 from agegender.tracking.people import Person
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
@@ -48,7 +49,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OneFace]:
     st.cache_resource.clear()
     found = OneFace()
     monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(found, found))
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(ui, "fetch_model", lambda _: None)
     yield found
     st.cache_resource.clear()

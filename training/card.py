@@ -21,7 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.evaluate_command import drawn
+from agegender.cli.evaluate import drawn
 from agegender.evaluation import card as measured
 from agegender.evaluation.datasets import Kind, open_dataset
 from agegender.evaluation.metrics import figures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agegender.__main__ import main
+from agegender.cli.main import main
 from agegender.evaluation.calibration import Bin
 from agegender.evaluation.groups import Confusion
 from agegender.evaluation.metrics import wilson

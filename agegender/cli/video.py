@@ -1,4 +1,4 @@
-"""What the command `video` does: an annotated MP4, and a table of the people in it."""
+"""agegender video: an annotated MP4, and a table of the people in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from agegender import commands
+from agegender.cli import console
 from agegender.errors import VideoError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ BAR = "{l_bar}{bar}| {remaining} left"
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes, but for the names of models."""
+    """Say what the command takes."""
     one.description = "Frame and follow everybody in a video, and say who is seen and for how long."
     one.add_argument("source", type=Path, metavar="IN", help="an MP4, MOV, WebM, MKV, AVI or GIF file")
     one.add_argument("--out", type=Path, required=True, metavar="MP4", help="the annotated video, a new file")
@@ -33,6 +33,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         help="analyse at most so many frames a second (default: 10)",
     )
     one.add_argument("--blur", action="store_true", help="make faces unrecognisable")
+    console.add_model_names(one)
     one.set_defaults(command=annotate)
 
 
@@ -41,7 +42,7 @@ def annotate(options: argparse.Namespace) -> int:
     from agegender.export.people import people_csv, people_json
     from agegender.video.annotate import Options, annotate_video
 
-    analyzer = commands.build(options)
+    analyzer = console.build(options)
     how = Options(options.per_second, blur=options.blur)
     with (
         closing(annotate_video(options.source, options.out, analyzer, how)) as steps,
@@ -51,14 +52,14 @@ def annotate(options: argparse.Namespace) -> int:
             bar.update(round(100 * step.part, 1) - bar.n)
     people = step.people or ()
     for note in step.notes:
-        commands.complain(note)
+        console.complain(note)
     if options.csv:
         _write(options.csv, people_csv(people))
     if options.json:
         _write(options.json, people_json(str(options.source), people) + "\n")
     for line in _lines(people):
-        commands.say(line)
-    return commands.DONE
+        console.say(line)
+    return console.DONE
 
 
 def _lines(people: tuple[Person, ...]) -> list[str]:

@@ -1,31 +1,20 @@
-"""What the commands do: results go to stdout, all else to stderr; each returns the exit status."""
+"""agegender analyze: what is seen in pictures."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
-from typing import TypeVar
 
-from tqdm import tqdm
-
-from agegender.analyzer import Analyzer, analyze_file, build_analyzer
+from agegender.analyzer import Analyzer, analyze_file
+from agegender.cli.console import DONE, FAILED, add_model_names, bar, build, complain, say
 from agegender.drawing.annotate import annotate
-from agegender.errors import AgeGenderError, ImageError, ModelError
-from agegender.export.faces import Named, csv_lines, json_lines, printable, table_lines
+from agegender.errors import AgeGenderError, ImageError
+from agegender.export.faces import Named, csv_lines, json_lines, table_lines
 from agegender.imaging.io import decode, encode_jpeg
-from agegender.models import store
-from agegender.models.http import Progress
-from agegender.models.manifest import load_manifest
 from agegender.types import Image
-
-T = TypeVar("T")
-
-DONE, FAILED = 0, 1
 
 MAX_STEM_BYTES = 220
 """With what is put behind it, a name stays below the 255 bytes that file systems allow."""
@@ -41,6 +30,41 @@ FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "json": json_lines,
     "csv": csv_lines,
 }
+
+
+def add_arguments(one: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    one.description = "Say what is seen in pictures, one after the other."
+    one.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder with pictures in it"
+    )
+    formats = one.add_mutually_exclusive_group()
+    formats.add_argument(
+        "--table",
+        dest="format",
+        action="store_const",
+        const="table",
+        default="table",
+        help="a line a face, for people (this is what you get if you do not choose)",
+    )
+    formats.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="an object a picture, on a line"
+    )
+    formats.add_argument(
+        "--csv",
+        dest="format",
+        action="store_const",
+        const="csv",
+        help="a row a face; a picture without faces has none",
+    )
+    one.add_argument(
+        "--annotate",
+        type=Path,
+        metavar="FOLDER",
+        help="put pictures with boxes and labels there, as NAME-annotated.jpg; no file is overwritten",
+    )
+    add_model_names(one)
+    one.set_defaults(command=analyze)
 
 
 def analyze(options: argparse.Namespace) -> int:
@@ -71,43 +95,6 @@ def analyze(options: argparse.Namespace) -> int:
     for line in FORMATS[options.format](analyses(paths, analyzer)):
         say(line)
     return FAILED if failed else DONE
-
-
-def list_models(_: argparse.Namespace) -> int:
-    """Print what models there are, and whether they are here."""
-    line = "{:<13}  {:<9}  {:<7}  {:>8}  {:<36}  {}"
-    say(line.format("name", "role", "status", "size", "title", "licence"))
-    for spec in load_manifest().values():
-        size = f"{spec.bytes / 1e6:.1f} MB"
-        say(line.format(spec.name, spec.role, store.status(spec), size, spec.title, spec.licence))
-    return DONE
-
-
-def fetch_models(options: argparse.Namespace) -> int:
-    """Fetch models by name, and print where their files are."""
-    manifest, status = load_manifest(), DONE
-    for name in options.names:
-        if name not in manifest:
-            raise ModelError(f"There is no model called {name!r}. There are: {', '.join(manifest)}.")
-    for name in options.names:
-        try:
-            with download_bars() as progress:
-                paths = store.fetch(manifest[name], progress, retry=True)
-            for place in paths.values():
-                say(f"{name}: {place}")
-        except ModelError as error:
-            complain(f"{name}: {error}")
-            status = FAILED
-    return status
-
-
-def build(options: argparse.Namespace) -> Analyzer:
-    """Return the analyzer that was asked for, and tell what there is to know of it."""
-    with download_bars() as progress:
-        analyzer = build_analyzer(options.detector, options.estimator, progress)
-    for note in analyzer.notes:
-        complain(note)
-    return analyzer
 
 
 def pictures(
@@ -156,38 +143,3 @@ def save(image: Image, folder: Path, stem: str) -> None:
             continue
         except OSError as error:
             raise ImageError(f"No picture can be put into “{folder}” ({error.strerror}).") from error
-
-
-def bar(items: Iterable[T], total: int) -> Iterator[T]:
-    """Return the items, and show on a terminal how many of them are done."""
-    quiet = None if total > 1 else True  # None is for tqdm to say: yes, where there is no terminal
-    return iter(tqdm(items, total=total, unit="picture", disable=quiet, leave=False))
-
-
-@contextmanager
-def download_bars() -> Iterator[Progress]:
-    """Return, for `with`, what shows a download's progress on a terminal."""
-    bars: dict[str, tqdm] = {}
-
-    def show(name: str, done: int, total: int) -> None:
-        if name not in bars:
-            bars[name] = tqdm(desc=name, total=total, unit="B", unit_scale=True, disable=None, leave=False)
-        bars[name].update(done - bars[name].n)
-
-    try:
-        yield show
-    finally:
-        for each in bars.values():
-            each.close()
-
-
-def say(line: str) -> None:
-    """Print a result, now, above a bar where there is one."""
-    with tqdm.external_write_mode(sys.stdout):
-        print(line, flush=True)
-
-
-def complain(line: str) -> None:
-    """Print to stderr what is no result, on one line."""
-    with tqdm.external_write_mode(sys.stderr):
-        print(printable(line), file=sys.stderr, flush=True)

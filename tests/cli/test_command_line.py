@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agegender import commands
-from agegender.__main__ import main
 from agegender.analyzer import Analyzer
+from agegender.cli import console
+from agegender.cli.main import main
 from agegender.errors import ModelError
 from agegender.estimation.age import from_ranges
 from agegender.export.faces import COLUMNS
@@ -24,7 +24,7 @@ from agegender.models import store
 from agegender.models.manifest import ModelSpec, load_manifest
 from agegender.types import RANGES, Analysis, Box, Face, Gender, Image, Reading
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 HOPPER, COLLINS = SAMPLES / "grace_hopper.jpg", SAMPLES / "astronaut.png"
 COMMAND = (sys.executable, "-m", "agegender")
@@ -43,7 +43,7 @@ class StubAnalyzer(Analyzer):
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: StubAnalyzer())
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: StubAnalyzer())
 
 
 def picture(path: Path, value: int = 200) -> Path:
@@ -229,7 +229,7 @@ def test_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
 def test_notes_of_the_analyzer_are_no_results(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: StubAnalyzer(("Second best.",)))
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: StubAnalyzer(("Second best.",)))
     assert run("analyze", "--json", picture(tmp_path / "x.png")) == 0
     printed = capsys.readouterr()
     assert len(files_of(printed.out)) == 1

@@ -1,4 +1,4 @@
-"""What the command `evaluate` does: how often the pipeline is right on a labelled data set."""
+"""agegender evaluate: how often the pipeline is right on a labelled data set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from agegender import commands
+from agegender.cli import analyze, console
 from agegender.errors import DatasetError
 from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
@@ -19,7 +19,7 @@ NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes, but for the names of models."""
+    """Say what the command takes."""
     one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
     one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
     one.add_argument(
@@ -46,31 +46,32 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         metavar="N",
         help="make it harder: scale pictures down until the face that was found is about N pixels high",
     )
+    console.add_model_names(one)
     one.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
-        commands.make_folder(options.plots)
-    analyzer, results = commands.build(options), list[Result]()
+        analyze.make_folder(options.plots)
+    analyzer, results = console.build(options), list[Result]()
     degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        for result in commands.bar(evaluate(dataset, analyzer, options.limit, degradation), total):
+        for result in console.bar(evaluate(dataset, analyzer, options.limit, degradation), total):
             results.append(result)
             if result.problem:
-                commands.complain(f"{result.sample.name}: {result.problem}")
+                console.complain(f"{result.sample.name}: {result.problem}")
     if options.json:
-        commands.say(json.dumps(report_object(dataset, analyzer, results, degradation), indent=2))
+        console.say(json.dumps(report_object(dataset, analyzer, results, degradation), indent=2))
     else:
         for line in report_lines(dataset, analyzer, results, degradation):
-            commands.say(line)
+            console.say(line)
     if options.plots:
         for name, svg in drawn(dataset, results).items():
             _write(options.plots / name, svg)
-            commands.complain(f"{options.plots / name}: drawn")
-    return commands.FAILED if any(result.problem for result in results) else commands.DONE
+            console.complain(f"{options.plots / name}: drawn")
+    return console.FAILED if any(result.problem for result in results) else console.DONE
 
 
 def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
