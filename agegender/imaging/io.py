@@ -15,6 +15,7 @@ from PIL.Image import DecompressionBombError, DecompressionBombWarning
 from agegender.errors import ImageError
 from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
+from agegender.imaging.nclx import light_of
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
@@ -93,7 +94,7 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
             scale = long_side_px / max(width, height)
             picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
             picture.load()
-            image = upright_rgb(picture)
+            image = upright_rgb(picture, light_of(data))
             if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
                 return Decoded(image, (image.shape[1], image.shape[0]))
             return Decoded(image, (height, width) if orientation(picture) in SIDEWAYS else (width, height))
