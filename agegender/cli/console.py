@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,15 @@ T = TypeVar("T")
 
 
 DONE, FAILED = 0, 1
+
+
+def silence_libraries() -> None:
+    """Keep off the terminal what native libraries write to it themselves, as libtiff does of broken files."""
+    if sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
+        return  # somebody else has it already, as tests do
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def build(options: argparse.Namespace) -> Analyzer:
