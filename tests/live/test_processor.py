@@ -273,9 +273,9 @@ def test_behind_streamlit_webrtc_what_is_shown_is_hardly_older_than_the_newest_f
         callbacks = CallbackAttachableProcessor(processor.recv, processor.recv_queued, processor.on_ended)
         track = AsyncVideoProcessTrack(camera, callbacks)
         for _ in range(60):
-            shown = await track.recv()
+            shown = await track.recv()  # type: ignore[no-untyped-call]
             lags.append(camera.number - int(shown.to_ndarray(format="rgb24")[0, 0, 0]))
-        track.stop()
+        track.stop()  # type: ignore[no-untyped-call]
 
     asyncio.run(play())
     settle()

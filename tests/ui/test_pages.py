@@ -96,7 +96,7 @@ def downloads(page: AppTest) -> list[str]:
 def png(*colours: str) -> bytes:
     picture = PIL.Image.new("RGB", (80, 80), colours[0])
     for place, colour in enumerate(colours):
-        picture.putpixel((0, place), PIL.Image.new("RGB", (1, 1), colour).getpixel((0, 0)))
+        picture.paste(colour, (0, place, 1, place + 1))
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()

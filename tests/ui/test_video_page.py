@@ -110,7 +110,7 @@ def test_a_video_shows_its_people_and_leaves_no_file(stub: OneFace, tmp_path: Pa
     assert stub.calls - calls == 20
     assert "**1 person** in 2 seconds" in [text.value for text in page.markdown]
     assert len(page.get("video")) == 1
-    assert len(page.get("arrow_vega_lite_chart") + page.get("vega_lite_chart")) == 1
+    assert len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart")) == 1
     assert all(words in html(page) for words in ("<b>25–32</b> 70 %", "<b>Female</b> 97 %", "2.0 s"))
     assert downloads(page) == ["Video (MP4)", "Table (CSV)", "Data (JSON)"]
     assert list(temporary.iterdir()) == []
