@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from stubs import Stub
 
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.estimation.age import from_years
@@ -68,18 +69,6 @@ PICTURE = np.full((100, 200, 3), 10, dtype=np.uint8)
 PICTURE[:, 100:] = 200
 
 
-class OneFace:
-    """Finds the face that it was made with."""
-
-    name = "stub"
-
-    def __init__(self, face: Face) -> None:
-        self.face = face
-
-    def detect(self, _image: Image) -> tuple[Face, ...]:
-        return (self.face,)
-
-
 Open = Callable[[Kind, dict[str, bytes]], Dataset]
 SeenWith = Callable[[Degradation, Face], tuple[Image, Face]]
 
@@ -100,7 +89,7 @@ def seen_with(opened: Open) -> SeenWith:
         file, estimator = io.BytesIO(), Watching()
         Pillow.fromarray(PICTURE).save(file, "PNG")
         dataset = opened("fairface", {"1.png": file.getvalue()})
-        list(evaluate(dataset, Analyzer(OneFace(face), estimator), degradation=degradation))
+        list(evaluate(dataset, Analyzer(Stub(face), estimator), degradation=degradation))
         return estimator.image, estimator.faces[0]
 
     return seen
