@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import numpy as np
 import PIL.Image
 import pytest
-from browsing import CUT_OFF, serve
+from browsing import CUT_OFF, UPLOAD, serve
 
 from agegender.analyzer import build_analyzer
 from agegender.imaging.io import decode
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
-UPLOAD = '[data-testid="stFileUploader"] input'
 
 
 def open_photos(page: Page, app_url: str) -> None:
