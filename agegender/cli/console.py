@@ -23,9 +23,10 @@ DONE, FAILED = 0, 1
 
 def silence_libraries() -> None:
     """Keep off the terminal what native libraries write to it themselves, as libtiff does of broken files."""
-    if sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
+    own = sys.__stderr__
+    if own is None or sys.stderr is not own or own.fileno() != 2:
         return  # somebody else has it already, as tests do
-    sys.stderr.flush()
+    own.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

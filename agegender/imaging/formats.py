@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import NamedTuple
 
 
@@ -40,6 +39,13 @@ VIDEOS = (
 """Videos, with MP4 for what is written."""
 
 
+RAW_ENDINGS = frozenset(
+    {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef"}
+    | {".srw", ".3fr", ".iiq", ".dcr", ".kdc", ".erf", ".mrw", ".x3f", ".raw", ".rwl"}
+)
+"""Of cameras' raw files, which are not read."""
+
+
 def endings(formats: tuple[Format, ...]) -> tuple[str, ...]:
     """Return what names of such files end in, in lower case and with the dot, as `str.endswith` takes them.
 
@@ -65,4 +71,4 @@ def has_ending(name: str, formats: tuple[Format, ...]) -> bool:
     >>> has_ending("DSC00001.HIF", PICTURES)
     True
     """
-    return PurePath(name.lower()).suffix in endings(formats)
+    return name.lower().endswith(endings(formats))
