@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender.errors import MissingExtraError
 from agegender.export.faces import printable
 from agegender.models.http import Progress
 
@@ -28,6 +30,16 @@ def silence_libraries() -> None:
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def require(extra: str, *modules: str) -> None:
+    """Raise `MissingExtraError` where a module that comes with an extra is not installed."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"This command needs {' and '.join(missing)}, which the extra “{extra}” installs: "
+            f"pip install 'agegender[{extra}]'"
+        )
 
 
 def build(options: argparse.Namespace) -> Analyzer:
