@@ -58,10 +58,11 @@ class Watcher:
         analyzer: Analyzer,
         mirror: bool,
         view: ViewOptions,
+        patience_s: float = PATIENCE_S,
     ) -> Scene | None:
         """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
 
-        It is this very frame's while analyses are quick. Another analyzer, or the frames mirrored from now
+        It is this very frame's while analyses take less than `patience_s`. Another analyzer, or the frames mirrored from now
         on, start afresh. Raises what an analysis raised; there is no scene from then until one succeeds.
         """
         follower = self._follower
@@ -72,8 +73,8 @@ class Watcher:
         if self._pending is None:
             self._tidy(time_s)
             self._pending = _in_thread(lambda: _follow(follower, image, time_s, view))
-            if self._meter.analysis_s <= PATIENCE_S:
-                wait([self._pending], PATIENCE_S)
+            if self._meter.analysis_s <= patience_s:
+                wait([self._pending], patience_s)
             self._collect()
         return self._scene
 
