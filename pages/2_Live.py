@@ -95,7 +95,7 @@ if state.live_ice.note:
 
 video, side = st.columns([5, 3], gap="medium")
 with video:
-    place = st.container()
+    place = st.container(gap=None)
     mirror = controls(control)
     live_panels.show_way(control)
     live_panels.show_kept_picture()

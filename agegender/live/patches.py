@@ -6,6 +6,7 @@ All of it relies on private parts; tests/live/test_patches.py fails when one of 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from aiortc.contrib.media import MediaRelay
 from streamlit_webrtc.component import WebRtcStreamerContext, _reset_context
@@ -27,7 +28,7 @@ def let_nothing_queue_up(relay: MediaRelay | None = None) -> None:
     found.subscribe = partial(type(found).subscribe, found, buffered=False)  # type: ignore[method-assign]
 
 
-def close(context: WebRtcStreamerContext) -> None:
+def close(context: WebRtcStreamerContext[Any, Any]) -> None:
     """End the server's side of a connection whose component leaves the page.
 
     streamlit-webrtc itself hears of it from the browser only while the component is there, or half a minute

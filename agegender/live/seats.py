@@ -1,4 +1,4 @@
-"""How many live videos run at once: each takes a good part of a core, and too many make all of them stutter."""
+"""How many live videos run at once: each takes a good part of a core, and with too many all stutter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Seats:
         self._heard_s: dict[str, float] = {}
 
     def ask(self, who: str) -> int:
-        """Return how many are to go before `who` has a seat: 0 for having one. To be asked again and again."""
+        """Return how many must go before `who` has a seat, 0 for having one. To be asked again and again."""
         with self._lock:
             now_s = self._clock()
             self._heard_s = {k: s for k, s in self._heard_s.items() if now_s - s <= GONE_S or k == who}

@@ -49,7 +49,7 @@ class WebSocket:
         self._allowed, self._at_s = BURST, clock()
 
     def answer(self, message: object) -> Answer | None:
-        """Return what is seen in a picture: a mapping with its number `n` and its JPEG file in base64, `jpeg`.
+        """Return what is seen in a picture; `message` maps `n` to its number, `jpeg` to the file in base64.
 
         None for what is no such message. `people` are to be drawn, in pixels of the picture, whose width and
         height are `size`; `hidden` are the boxes of faces to be made unrecognisable, and null where nothing
@@ -78,7 +78,7 @@ class WebSocket:
 
 
 def decode_frame(text: str) -> Image:
-    """Return the picture in a base64 text as RGB pixels; `ImageError` for all but a small, plain JPEG file."""
+    """Return the JPEG picture in a base64 text as RGB pixels; `ImageError` unless it is small and plain."""
     if len(text) > MAX_CHARACTERS:
         raise ImageError(REFUSED)
     try:

@@ -16,9 +16,9 @@ SNAPSHOT = "Use a photo instead"
 PROBLEMS = {
     "NotAllowedError": (
         "The camera is blocked",
-        "Your browser or system does not let this page use it. Click the camera or the lock beside the page's "
-        "address, choose *Allow*, and press **START** again. On a phone, also look in the system's settings "
-        "under the browser's permissions.",
+        "Your browser or system does not let this page use it. Click the camera or the lock beside the "
+        "page's address, choose *Allow*, and press **START** again. On a phone, also look in the system's "
+        "settings under the browser's permissions.",
     ),
     "NotFoundError": (
         "No camera was found",
@@ -43,7 +43,8 @@ PROBLEMS = {
     ),
     "nothing": (
         "No picture has come through",
-        "The camera was opened, yet none of its pictures arrived. Check the network, and press **START** again.",
+        "The camera was opened, yet none of its pictures arrived. Check the network, and press **START** "
+        "again.",
     ),
 }
 UNKNOWN = ("The camera could not be opened", "Close other programs that use it, and press **START** again.")

@@ -38,9 +38,10 @@ WIRE = st.components.v2.component(
     }""",
 )
 
-# The video is at most 60 % of the window high. What streamlit-webrtc says of its height would follow its width.
+# The video is at most 60 % of the window high; streamlit-webrtc would let its height follow its width.
 STYLE = """<style>
-[class*="st-key-webrtc-"] {{position: absolute; height: 1px; overflow: hidden; opacity: 0; pointer-events: none}}
+[class*="st-key-webrtc-"] {{
+    position: absolute; height: 1px; overflow: hidden; opacity: 0; pointer-events: none}}
 [class*="st-key-webrtc-"] iframe {{
     display: block; width: 100%; margin: auto; height: auto !important; border-radius: var(--radius, .6rem);
     aspect-ratio: {aspect:.4f}; max-width: calc(60vh * {aspect:.4f})}}
@@ -106,7 +107,7 @@ def show_streamers(control: Control, ways: Mapping[str, WebRTC], servers: Sequen
 
 def _streamer(camera: str, way: WebRTC, servers: Sequence[Any], play: bool) -> None:
     video = {"width": {"ideal": 640}, "height": {"ideal": 480}, "facingMode": CAMERAS[camera]}
-    fitting = {"width": "100%", "height": "calc(100vh - 16px)", "objectFit": "contain"}
+    fitting = {"position": "fixed", "inset": 0, "width": "100%", "height": "100%", "objectFit": "contain"}
     webrtc_streamer(
         key=f"live-{camera}",
         video_frame_callback=way.recv,
