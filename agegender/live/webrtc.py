@@ -7,14 +7,19 @@ import cv2
 
 from agegender.imaging.frames import to_image as upright
 from agegender.live.processor import VideoProcessor
+from agegender.live.worker import PATIENCE_S
 from agegender.types import Image
 
 
 class WebRTC:
-    """What streamlit-webrtc's callbacks call, for one camera's frames."""
+    """What streamlit-webrtc's callbacks call, for one camera's frames.
 
-    def __init__(self, processor: VideoProcessor) -> None:
+    A frame waits `patience_s` for its own analysis, as long as those are that quick.
+    """
+
+    def __init__(self, processor: VideoProcessor, patience_s: float = PATIENCE_S) -> None:
         self.processor = processor
+        self._patience_s = patience_s
 
     def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return the frame, annotated, upright, in RGB, of the same time. Never raises.
@@ -32,7 +37,9 @@ class WebRTC:
         self.processor.forget()
 
     def _recv(self, frame: av.VideoFrame, frames: int) -> av.VideoFrame:
-        latest = self.processor.process(lambda settings: to_image(frame, settings.mirror), frames)
+        latest = self.processor.process(
+            lambda settings: to_image(frame, settings.mirror), frames, self._patience_s
+        )
         if latest.error and latest.hidden is not None:
             return frame
         returned = av.VideoFrame.from_ndarray(latest.picture, format="rgb24")
