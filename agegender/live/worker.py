@@ -63,7 +63,8 @@ class Watcher:
         """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
 
         It is this very frame's while analyses take less than `patience_s`. Another analyzer, or the frames
-        mirrored from now on, start afresh. Raises what an analysis raised; there is no scene from then until one succeeds.
+        mirrored from now on, start afresh. Raises what an analysis raised; there is no scene from then until
+        one succeeds.
         """
         follower = self._follower
         if follower is None or follower.analyzer is not analyzer or self._mirror != mirror:
