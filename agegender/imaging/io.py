@@ -186,6 +186,17 @@ def register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
+def read_image(source: bytes | str | Path) -> Image:
+    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
+
+    Raises `ImageError`, as `decode` does.
+
+    >>> read_image("samples/astronaut.png").shape
+    (512, 512, 3)
+    """
+    return decode(Path(source) if isinstance(source, str) else source)
+
+
 def encode_jpeg(image: Image, quality: int = 92) -> bytes:
     """Return the RGB image as a JPEG file without metadata; raises ImageError above 65,500 pixels a side."""
     if max(image.shape[:2]) > 65_500:  # libjpeg's limit
