@@ -26,8 +26,8 @@ from agegender.imaging.signatures import raw_message
 from agegender.imaging.tiff import read_rare
 from agegender.types import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JXL")
-"""What is read, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+"""What is read beside JPEG XL, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
 
 MAX_PIXELS = 50_000_000
 HUNGRY = ("WEBP", "AVIF")
@@ -149,11 +149,12 @@ def opened(data: bytes) -> PIL.Image.Image:
     Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
     """
     register_heif()
-    if data.startswith(JPEG_XL):
+    is_jpeg_xl = data.startswith(JPEG_XL)
+    if is_jpeg_xl:
         register_jpeg_xl()
     refuse_intricate(data)
     try:
-        return PIL.Image.open(Pieces(data), formats=FORMATS)
+        return PIL.Image.open(Pieces(data), formats=("JXL",) if is_jpeg_xl else FORMATS)
     except UnidentifiedImageError:
         if rare := read_rare(data, MAX_PIXELS // 4):
             return rare

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender.imaging.color import UPRIGHT, finite, levels_of, spread
+from agegender.imaging.color import finite, levels_of, spread
 
 MAGIC = (b"II*\0", b"MM\0*")
 
 # Tags of TIFF 6.0, TIFF/EP and DNG.
-SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, ORIENTATION, SUB_IFDS = 254, 256, 257, 262, 271, 274, 330
+SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, SUB_IFDS = 254, 256, 257, 262, 271, 330
 DNG_VERSION = 50706
 MOSAIC = (32803, 34892)
 """How pixels are meant: each of one colour, as they come from the sensor, or raw but of three."""
@@ -80,16 +80,17 @@ MAKERS = {
 
 
 def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
-    """Return a picture that Pillow cannot open, upright, in grey or RGB of 8 bits; None where OpenCV cannot.
+    """Return a picture that Pillow cannot open, in grey or RGB of 8 bits; None where OpenCV cannot either.
 
     That is floating point in RGB, and grey of 10, 12 or 14 bits without gaps. It is spread as other grey is:
-    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used.
+    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used. OpenCV has
+    turned it upright.
     """
     known = tags(data)
     pixels = known.get(WIDTH, 0) * known.get(HEIGHT, 0)
     if not 0 < pixels <= max_pixels:
         return None
-    cv2.setLogLevel(0)  # type: ignore[attr-defined]  # what it cannot read is no news
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it cannot read is no news
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -103,6 +104,4 @@ def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
         low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
     if known.get(PHOTOMETRIC) == 0:
         low, high = high, low
-    picture = PIL.Image.fromarray(spread(finite(values, low, high), low, high))
-    turn = UPRIGHT.get(known.get(ORIENTATION, 1))
-    return picture if turn is None else picture.transpose(turn)
+    return PIL.Image.fromarray(spread(finite(values, low, high), low, high))
