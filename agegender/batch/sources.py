@@ -7,9 +7,8 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -52,7 +51,7 @@ def find(sources: Iterable[str], fail: Callable[[str, str], object]) -> Iterator
                     yield item
         except BatchError as error:
             fail(source, str(error))
-        except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+        except Exception as error:  # noqa: BLE001 - archives and fsspec's backends have no error in common
             fail(source, f"This cannot be read ({_reason(error)}).")
 
 
@@ -62,14 +61,15 @@ def read(item: Item) -> bytes:
         raise BatchError(TOO_MANY_BYTES)
     try:
         if not item.archive:
-            with _open(item.path) as file:
-                return file.read()
+            return _content(item.path)
         if item.offset >= 0:
-            file = _tar_stream(item.archive)
+            file = KEPT.tar(item.archive)
             file.seek(item.offset)
             return file.read(item.size)
-        return _zip(item.archive).read(item.path.removeprefix(item.archive + "/"))
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError, KeyError, RuntimeError) as error:
+        return KEPT.zip(item.archive).read(item.path.removeprefix(item.archive + "/"))
+    except BatchError:
+        raise
+    except Exception as error:  # archives and fsspec's backends have no error in common
         raise BatchError(f"This cannot be read ({_reason(error)}).") from error
 
 
@@ -170,10 +170,9 @@ def _remote(address: str, fail: Callable[[str, str], object]) -> Iterator[Item]:
         if address.lower().endswith(ARCHIVES):
             yield from _archive(address, _modified_s(about))
         elif address.lower().endswith(LISTS):
-            with _open(address) as file:
-                for line in file.read().decode("utf-8-sig").splitlines():
-                    if name := line.strip():
-                        yield from _listed(name, address, set(), fail)
+            for line in _content(address).decode("utf-8-sig").splitlines():
+                if name := line.strip():
+                    yield from _listed(name, address, set(), fail)
         else:
             yield Item(address, int(about.get("size") or 0), _modified_s(about))
         return
@@ -213,6 +212,15 @@ def _file_system(address: str) -> tuple[Any, str]:
     return system, path
 
 
+def _content(place: str) -> bytes:
+    if not is_address(place):
+        with open(place, "rb") as file:
+            return file.read()
+    system, path = _file_system(place)
+    content: bytes = system.cat_file(path)
+    return content
+
+
 def _open(place: str) -> IO[bytes]:
     if not is_address(place):
         return open(place, "rb")
@@ -221,17 +229,41 @@ def _open(place: str) -> IO[bytes]:
     return file
 
 
-@lru_cache(maxsize=2)
-def _zip(path: str) -> zipfile.ZipFile:
-    return zipfile.ZipFile(_open(path))
+class _Kept:
+    """The archive that was read last, still open: its other pictures come next."""
+
+    def __init__(self) -> None:
+        self.path = ""
+        self._files = ExitStack()
+        self._archive: Any = None
+
+    def zip(self, path: str) -> zipfile.ZipFile:
+        """The zip archive at a path."""
+        if self.path != path:
+            self.close()
+            file = self._files.enter_context(_open(path))
+            self._archive = self._files.enter_context(zipfile.ZipFile(file))
+            self.path = path
+        return self._archive  # type: ignore[no-any-return]
+
+    def tar(self, path: str) -> IO[bytes]:
+        """The tar archive at a path, decompressed: a member's bytes lie at its offset."""
+        if self.path != path:
+            self.close()
+            file = self._files.enter_context(_open(path))
+            tar = tarfile.open(fileobj=file)  # noqa: SIM115 - kept for the next picture
+            self._archive = self._files.enter_context(tar)
+            self._files.callback(self._archive.fileobj.close)
+            self.path = path
+        return self._archive.fileobj  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close it."""
+        self.path, self._archive = "", None
+        self._files.close()
 
 
-@lru_cache(maxsize=2)
-def _tar_stream(path: str) -> IO[bytes]:
-    """The archive, decompressed where it is compressed: a member's bytes lie at its offset."""
-    stream = tarfile.open(fileobj=_open(path)).fileobj  # noqa: SIM115 - kept for the next member
-    assert stream is not None
-    return stream  # type: ignore[return-value]
+KEPT = _Kept()
 
 
 def _is_picture_within(name: str) -> bool:
