@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -44,6 +45,19 @@ TOO_MANY_BYTES = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A picture out of its file: upright RGB pixels, maybe fewer than the file holds.
+
+    `whole_wh` are the upright width and height of the picture in the file, `notes` sentences for a person
+    about what is unusual in it.
+    """
+
+    image: Image
+    whole_wh: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
 def decode(source: bytes | Path) -> Image:
     """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
 
@@ -53,11 +67,11 @@ def decode(source: bytes | Path) -> Image:
     that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
     most 5 bytes a pixel, 16 in those.
     """
-    return decode_at_least(source, MAX_PIXELS)[0]
+    return decode_at_least(source, MAX_PIXELS).image
 
 
-def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tuple[int, int]]:
-    """Return the picture as `decode` does, maybe smaller, and the upright width and height of the whole.
+def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
+    """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
     `long_side_px`: its decoder leaves out what it does not need, which halves the time.
@@ -81,8 +95,8 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tup
             picture.load()
             image = upright_rgb(picture)
             if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
-                return image, (image.shape[1], image.shape[0])
-            return image, (height, width) if orientation(picture) in SIDEWAYS else (width, height)
+                return Decoded(image, (image.shape[1], image.shape[0]))
+            return Decoded(image, (height, width) if orientation(picture) in SIDEWAYS else (width, height))
     except ImageError:
         raise
     except (DecompressionBombError, DecompressionBombWarning) as error:

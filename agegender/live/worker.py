@@ -43,8 +43,9 @@ class Watcher:
     So nothing queues up, one call never takes long, and there is no thread to forget when a visitor goes.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, patience_s: float = PATIENCE_S) -> None:
         self._meter = meter
+        self._patience_s = patience_s
         self._follower: Follower | None = None
         self._mirror = False
         self._scene: Scene | None = None
@@ -72,8 +73,8 @@ class Watcher:
         if self._pending is None:
             self._tidy(time_s)
             self._pending = _in_thread(lambda: _follow(follower, image, time_s, view))
-            if self._meter.analysis_s <= PATIENCE_S:
-                wait([self._pending], PATIENCE_S)
+            if self._meter.analysis_s <= self._patience_s:
+                wait([self._pending], self._patience_s)
             self._collect()
         return self._scene
 

@@ -184,13 +184,14 @@ def test_colours_of_another_profile_become_srgb(kind: str) -> None:
 
 
 def test_a_profile_of_srgb_itself_costs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
-    converted = []
+    converted: list[tuple[int, int]] = []
     apply = ImageCms.applyTransform
-    monkeypatch.setattr(
-        ImageCms,
-        "applyTransform",
-        lambda picture, transform: (converted.append(picture.size), apply(picture, transform))[1],
-    )
+
+    def counted(picture: PIL.Image.Image, transform: ImageCms.ImageCmsTransform) -> object:
+        converted.append(picture.size)
+        return apply(picture, transform)
+
+    monkeypatch.setattr(ImageCms, "applyTransform", counted)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = encoded(PICTURE, "PNG", icc_profile=profile.replace(b"sRGB built-in", b"what you like"))
     assert np.array_equal(decode(data), QUARTERS)
