@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from agegender.errors import BatchError
-from agegender.imaging.formats import is_picture_name
+from agegender.imaging.formats import PICTURES, endings
 from agegender.imaging.io import MAX_BYTES, TOO_MANY_BYTES
 
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+PICTURE_ENDINGS = endings(PICTURES)
 LISTS = (".txt", ".lst")
 """A file of this kind names a path or an address a line."""
 
@@ -89,7 +90,7 @@ def _in_source(
         yield from _file(os.path.abspath(source), folders, fail)
     elif names := sorted(glob.iglob(source, recursive=True)):
         for name in names:
-            if os.path.isdir(name) or is_picture_name(name) or name.lower().endswith(ARCHIVES):
+            if os.path.isdir(name) or _is_picture(name) or name.lower().endswith(ARCHIVES):
                 yield from _in_source(name, folders, fail)
     else:
         raise BatchError("There is no such file or folder.")
@@ -138,7 +139,7 @@ def _folder(top: str, folders: set[tuple[int, int]], fail: Callable[[str, str], 
     for entry in entries:
         if entry.is_dir():
             yield from _folder(entry.path, folders, fail)
-        elif is_picture_name(entry.name):
+        elif _is_picture(entry.name):
             with suppress(OSError):  # a link into nowhere, or gone meanwhile
                 about = entry.stat()
                 yield Item(entry.path, about.st_size, about.st_mtime)
@@ -178,7 +179,7 @@ def _remote(address: str, fail: Callable[[str, str], object]) -> Iterator[Item]:
         return
     found = system.glob(path, detail=True) if glob.has_magic(address) else system.find(path, detail=True)
     for name, about in sorted(found.items()):
-        if about.get("type") == "file" and is_picture_name(name):
+        if about.get("type") == "file" and _is_picture(name):
             yield Item(full(name), int(about.get("size") or 0), _modified_s(about))
 
 
@@ -266,9 +267,13 @@ class _Kept:
 KEPT = _Kept()
 
 
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(PICTURE_ENDINGS)
+
+
 def _is_picture_within(name: str) -> bool:
     parts = name.replace("\\", "/").split("/")
-    return is_picture_name(parts[-1]) and not any(part.startswith(".") for part in parts if part != ".")
+    return _is_picture(parts[-1]) and not any(part.startswith(".") for part in parts if part != ".")
 
 
 def _reason(error: BaseException) -> str:

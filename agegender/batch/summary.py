@@ -10,6 +10,7 @@ from pathlib import Path
 from agegender.batch.parts import parts_of, rows_of
 from agegender.errors import BatchError
 from agegender.evaluation.metrics import wilson
+from agegender.text import plural
 from agegender.types import RANGES
 
 GENDERS = ("Female", "Male")
@@ -51,7 +52,7 @@ def summarize(folder: Path) -> Summary:
 def lines(summary: Summary) -> Iterator[str]:
     """The summary as text for people; intervals in brackets hold a share with a confidence of 95 %."""
     yield (
-        f"{summary.pictures:,} pictures, {summary.faces:,} faces; {summary.without_faces:,} without a face, "
+        f"{plural(summary.pictures, 'picture')}, {plural(summary.faces, 'face')}; {summary.without_faces:,} without a face, "
         f"{sum(summary.errors.values()):,} that could not be read"
     )
     if summary.faces:

@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return 128 + signal.SIGINT
     console.say(
-        f"{counts.pictures:,} pictures, {counts.faces:,} faces, {plural(counts.errors, 'error')} in "
+        f"{plural(counts.pictures, 'picture')}, {plural(counts.faces, 'face')}, {plural(counts.errors, 'error')} in "
         f"{done['seconds']:.1f} s ({done['pictures_per_s']:.0f} a second): {options.out}"
     )
     return console.FAILED if failed or counts.errors else console.DONE

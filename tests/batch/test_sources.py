@@ -11,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,8 @@ def test_pictures_are_read_from_archives_without_unpacking(tree: Path, tmp_path:
             for file in sorted(tree.rglob("*")):
                 archive.write(file, file.relative_to(tree))
     else:
-        with tarfile.open(path, f"w:{kind.partition('.')[2]}") as tar:
+        mode: Any = f"w:{kind.partition('.')[2]}"
+        with tarfile.open(path, mode) as tar:
             tar.add(tree, ".")
     items = found(path)
     assert sorted(Path(item.path).name for item in items) == ["a.jpg", "b.PNG", "c.webp"]
@@ -170,7 +172,7 @@ def test_archives_are_read_over_http_without_fetching_all_of_them(tree: Path) ->
 def test_buckets_are_read_over_s3(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("s3fs")
     server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0)
-    import boto3
+    import boto3  # type: ignore[import-untyped]
 
     server.start()
     try:
