@@ -21,6 +21,7 @@ from agegender.batch.sources import find, read
 
 
 def main() -> None:
+    """Measure, and print a line a way."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,6 +67,7 @@ def linked(folder: Path, many: Path, count: int) -> Path:
 
 
 def alone(many: Path) -> float:
+    """Seconds that the analyzer takes by itself, in this process."""
     analyze, items = build_analyzer(), list(find([str(many)], print))
     analyze_file(read(items[0]), analyze)
     start_s = time.perf_counter()
@@ -75,6 +77,7 @@ def alone(many: Path) -> float:
 
 
 def timed(many: Path, out: Path, how: list[str]) -> float:
+    """Seconds that the command takes, all in all."""
     command = [sys.executable, "-m", "agegender", "batch", str(many), "--out", str(out), "--quiet", *how]
     start_s = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -82,6 +85,7 @@ def timed(many: Path, out: Path, how: list[str]) -> float:
 
 
 def line(name: str, seconds: float, pictures: int) -> str:
+    """What is printed of a way."""
     hours = 1e6 * seconds / pictures / 3600
     return f"{name:<18} {pictures / seconds:7.1f} pictures a second   a million in {hours:6.1f} hours"
 

@@ -51,8 +51,9 @@ def summarize(folder: Path) -> Summary:
 
 def lines(summary: Summary) -> Iterator[str]:
     """The summary as text for people; intervals in brackets hold a share with a confidence of 95 %."""
+    found = f"{plural(summary.pictures, 'picture')}, {plural(summary.faces, 'face')}"
     yield (
-        f"{plural(summary.pictures, 'picture')}, {plural(summary.faces, 'face')}; {summary.without_faces:,} without a face, "
+        f"{found}; {summary.without_faces:,} without a face, "
         f"{sum(summary.errors.values()):,} that could not be read"
     )
     if summary.faces:

@@ -97,9 +97,9 @@ def run(options: argparse.Namespace) -> int:
             f"Stopped: {counts.pictures:,} of {len(items):,} pictures are finished. The same command goes on."
         )
         return 128 + signal.SIGINT
+    number = {"picture": counts.pictures, "face": counts.faces, "error": counts.errors}
     console.say(
-        f"{plural(counts.pictures, 'picture')}, {plural(counts.faces, 'face')}, {plural(counts.errors, 'error')} in "
-        f"{done['seconds']:.1f} s ({done['pictures_per_s']:.0f} a second): {options.out}"
+        f"{', '.join(plural(count, noun) for noun, count in number.items())} in {done['seconds']:.1f} s ({done['pictures_per_s']:.0f} a second): {options.out}"
     )
     return console.FAILED if failed or counts.errors else console.DONE
 
