@@ -98,9 +98,9 @@ def run(options: argparse.Namespace) -> int:
         )
         return 128 + signal.SIGINT
     number = {"picture": counts.pictures, "face": counts.faces, "error": counts.errors}
-    console.say(
-        f"{', '.join(plural(count, noun) for noun, count in number.items())} in {done['seconds']:.1f} s ({done['pictures_per_s']:.0f} a second): {options.out}"
-    )
+    found = ", ".join(plural(count, noun) for noun, count in number.items())
+    rate = f"{done['pictures_per_s']:.0f} a second"
+    console.say(f"{found} in {done['seconds']:.1f} s ({rate}): {options.out}")
     return console.FAILED if failed or counts.errors else console.DONE
 
 
