@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agegender.batch.work import OWN_COLUMNS, Row
-from agegender.errors import BatchError
+from agegender.errors import BatchError, MissingExtraError
 from agegender.export.faces import COLUMNS
 
 MANIFEST = "_manifest.json"
@@ -144,7 +144,7 @@ def _columns(part: Path, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         table = parquet.read_table(part, columns=list(names), partitioning=None)
         yield from zip(*(table[name].to_pylist() for name in names), strict=True)
     except ImportError:
-        raise BatchError("Parquet files need pyarrow: pip install agegender[batch].") from None
+        raise MissingExtraError("Parquet files need pyarrow: pip install 'agegender[batch]'") from None
     except (OSError, ValueError, KeyError) as error:
         raise BatchError(f"“{part}” cannot be read ({error}).") from error
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 from agegender.batch.sources import Item
 from agegender.batch.work import Models, Row, analyze_items
-from agegender.errors import BatchError
+from agegender.errors import BatchError, MissingExtraError
 
 
 class Lost(Exception):
@@ -95,7 +95,7 @@ class DaskPool:
         try:
             import distributed
         except ImportError:
-            raise BatchError("--scheduler needs Dask: pip install agegender[cluster].") from None
+            raise MissingExtraError("--scheduler needs Dask: pip install 'agegender[cluster]'") from None
         self._dask = distributed
         self._models = models
         self._cluster = None

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from agegender.errors import BatchError
+from agegender.errors import AgeGenderError, BatchError, MissingExtraError
 from agegender.imaging.formats import PICTURES, endings
 from agegender.imaging.io import MAX_BYTES, TOO_MANY_BYTES
 
@@ -50,7 +50,7 @@ def find(sources: Iterable[str], fail: Callable[[str, str], object]) -> Iterator
                 if item.path not in seen:
                     seen.add(item.path)
                     yield item
-        except BatchError as error:
+        except AgeGenderError as error:
             fail(source, str(error))
         except Exception as error:  # noqa: BLE001 - archives and fsspec's backends have no error in common
             fail(source, f"This cannot be read ({_reason(error)}).")
@@ -68,7 +68,7 @@ def read(item: Item) -> bytes:
             file.seek(item.offset)
             return file.read(item.size)
         return KEPT.zip(item.archive).read(item.path.removeprefix(item.archive + "/"))
-    except BatchError:
+    except AgeGenderError:
         raise
     except Exception as error:  # archives and fsspec's backends have no error in common
         raise BatchError(f"This cannot be read ({_reason(error)}).") from error
@@ -117,7 +117,7 @@ def _listed(
         return
     try:
         yield from _in_source(place, folders, fail)
-    except BatchError as error:
+    except AgeGenderError as error:
         fail(name, str(error))
     except OSError as error:
         fail(name, f"This cannot be read ({_reason(error)}).")
@@ -205,7 +205,7 @@ def _file_system(address: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise BatchError("Addresses need fsspec: pip install agegender[batch].") from None
+        raise MissingExtraError("Addresses need fsspec: pip install 'agegender[batch]'") from None
     try:
         system, path = fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:  # names the package that the protocol needs

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agegender.batch.parts import parts_of, rows_of
-from agegender.errors import BatchError
+from agegender.errors import BatchError, MissingExtraError
 from agegender.evaluation.metrics import wilson
 from agegender.text import plural
 from agegender.types import RANGES
@@ -76,12 +76,12 @@ def plot(summary: Summary, path: Path) -> None:
     try:
         from agegender.evaluation.charts import people_chart
     except ImportError:
-        raise BatchError("--plot needs Altair: pip install agegender[evaluate].") from None
+        raise MissingExtraError("--plot needs Altair: pip install 'agegender[evaluate]'") from None
     counts = {gender: [summary.people[name, gender] for name in RANGES] for gender in GENDERS}
     try:
         people_chart(counts).save(str(path))
     except ImportError:
-        raise BatchError("--plot needs vl-convert: pip install agegender[evaluate].") from None
+        raise MissingExtraError("--plot needs vl-convert: pip install 'agegender[evaluate]'") from None
     except (OSError, ValueError) as error:
         raise BatchError(
             f"“{path}” cannot be drawn ({error}). Its name has to end in .svg or .png."

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -51,8 +51,9 @@ def killing_readers(stuck: Item) -> Iterator[list[int]]:
     def hunt() -> None:
         while not ended.wait(0.02):
             for process in readers(stuck):
-                os.kill(process, signal.SIGKILL)
-                killed.append(process)
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(process, signal.SIGKILL)
+                    killed.append(process)
 
     thread = threading.Thread(target=hunt)
     thread.start()
