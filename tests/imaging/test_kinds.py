@@ -76,6 +76,21 @@ def test_what_never_shows_much_is_read_where_it_shows_most() -> None:
     assert black.image.mean() < 3
 
 
+@pytest.mark.parametrize("kind", MOVING)
+def test_what_shows_next_to_nothing_and_does_not_move_is_read_as_it_is(kind: str) -> None:
+    (faint,) = fading([0.1])
+    decoded = decode_at_least(saved(kind, faint, **MOVING[kind]), 10_000)
+    assert np.abs(decoded.image.astype(int) - np.asarray(faint)).mean() < 4
+    assert decoded.notes == ()
+
+
+def test_a_long_gif_is_read_though_not_to_its_end() -> None:
+    frames = [PIL.Image.effect_noise((200, 200), 80) for _ in range(2)] * 500
+    data = moving("GIF", frames)
+    assert len(data) > 20_000_000, "more pieces than are read of any file"
+    assert decode(data).shape == (200, 200, 3)
+
+
 def test_pages_of_a_tiff_are_no_frames() -> None:
     data = moving("TIFF", [PIL.Image.new("RGB", PHOTO.size), PHOTO])
     assert not decode(data).any()
