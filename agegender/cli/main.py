@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if not sys.warnoptions:  # Pillow warns of odd metadata, which is nothing to whoever has such a file
         warnings.filterwarnings("ignore", module=r"PIL\.")
+    console.silence_libraries()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
