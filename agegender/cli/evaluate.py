@@ -11,7 +11,6 @@ from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
 from agegender.cli import analyze, console
 from agegender.errors import DatasetError
-from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
 from agegender.evaluation.groups import confusion
@@ -62,6 +61,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
+        console.require("evaluate", "altair", "vl_convert")
         analyze.make_folder(options.plots)
     if options.batch and (options.box_only or options.face_px):
         raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         for line in report_lines(dataset, models, results, degradation):
             console.say(line)
     if options.plots:
-        for name, svg in drawn(dataset, results).items():
+        for name, svg in drawn(dataset.kind, results).items():
             _write(options.plots / name, svg)
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
@@ -99,21 +99,13 @@ def _judged(
     return names, judge_readings(dataset, readings, options.limit)
 
 
-def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
+def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
     """Return SVG pictures by the names of their files; without those of which nothing is known."""
-    kind, name = dataset.kind, NAMES[dataset.kind]
+    from agegender.evaluation import charts  # here, as Altair takes a second
+
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
-    table = confusion(kind, results)
-    found = {}
-    if genders:
-        titles = (f"Gender on {name}", "stated probability of the gender", "how often it was right")
-        found[f"{kind}-gender.svg"] = plots.reliability(*titles, genders, first=0.5)
-    if intervals:
-        titles = (f"Intervals of age on {name}", "meant to hold the true age", "and did")
-        found[f"{kind}-intervals.svg"] = plots.reliability(*titles, intervals, first=0)
-    if any(map(sum, table.counts)):
-        found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {name}", table)
-    return found
+    found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))
+    return {f"{kind}-{what}.svg": charts.svg(chart) for what, chart in found.items()}
 
 
 def _write(path: Path, text: str) -> None:
