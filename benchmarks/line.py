@@ -70,10 +70,11 @@ async def _cut() -> None:
 async def _join(
     line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int
 ) -> None:
-    server_reader, server_writer = await asyncio.open_connection(host, port)
-    await asyncio.gather(
-        _carry(line, "up", reader, server_writer), _carry(line, "down", server_reader, writer)
-    )
+    with suppress(asyncio.CancelledError):  # the line is cut
+        server_reader, server_writer = await asyncio.open_connection(host, port)
+        await asyncio.gather(
+            _carry(line, "up", reader, server_writer), _carry(line, "down", server_reader, writer)
+        )
 
 
 async def _carry(line: Line, way: str, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
