@@ -190,7 +190,8 @@ def main() -> int:
         print(json.dumps([asdict(row) for row in rows], indent=1))
         return 0
     print(
-        "| way | line | frames/s | answers/s | ms to box (1st, 2nd half) | kB/s up, down | server ms/s, /answer |"
+        "| way | line | frames/s | answers/s | ms to box (1st, 2nd half) | kB/s up, down "
+        "| server ms/s, /answer |"
     )
     print("|---|---|---|---|---|---|---|")
     for row in rows:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from agegender.analyzer import Analyzer
 from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
 from agegender.cli import analyze, console
@@ -65,11 +66,11 @@ def run(options: argparse.Namespace) -> int:
         analyze.make_folder(options.plots)
     if options.batch and (options.box_only or options.face_px):
         raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
-    results: list[Result] = []
+    analyzer, results = None if options.batch else console.build(options), list[Result]()
     degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        models, judged = _judged(dataset, options, degradation)
+        models, judged = _judged(dataset, options, analyzer, degradation)
         for result in console.bar(judged, total):
             results.append(result)
             if result.problem:
@@ -87,11 +88,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _judged(
-    dataset: Dataset, options: argparse.Namespace, degradation: Degradation
+    dataset: Dataset, options: argparse.Namespace, analyzer: Analyzer | None, degradation: Degradation
 ) -> tuple[Models, Iterator[Result]]:
     """Who reads the pictures, and what becomes of each."""
-    if not options.batch:
-        analyzer = console.build(options)
+    if analyzer:
         return analyzer.models, evaluate(dataset, analyzer, options.limit, degradation)
     made_by = manifest_of(options.batch).get("made_by", {})
     readings = readings_of(options.batch, [sample.name for sample in dataset.samples])
