@@ -8,9 +8,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
+from av.video.reformatter import Colorspace
 from hypothesis import given
 from hypothesis import strategies as st
 from lights import HOPPER, encoded, linear
@@ -67,6 +69,32 @@ def test_high_dynamic_range_is_as_bright_as_the_picture_it_was_made_of(kind, tra
     image = decode(kind(transfer))
     assert image.mean((0, 1)) == pytest.approx(HOPPER.mean((0, 1)), rel=0.1)
     assert np.abs(image.astype(int) - HOPPER).mean() < 8
+
+
+def in_avif_of_ten_bits(transfer: Transfer) -> bytes:
+    """Return what FFmpeg makes, which tells the light both in the boxes and in the stream."""
+    code = np.round(encoded(linear(HOPPER) * 203, transfer, "bt2020") * 65535).astype(np.uint16)
+    file = BytesIO()
+    with av.open(file, "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", options={"crf": "10", "svtav1-params": "log=0"})
+        stream.width, stream.height, stream.pix_fmt = HOPPER.shape[1], HOPPER.shape[0], "yuv420p10le"
+        stream.codec_context.color_primaries, stream.codec_context.colorspace = 9, 9
+        stream.codec_context.color_trc, stream.codec_context.color_range = NUMBERS[transfer], 1
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(code), format="rgb48le")
+        frame = frame.reformat(format="yuv420p10le", dst_colorspace=Colorspace.ITU709)
+        frame.colorspace, frame.color_primaries, frame.color_trc = 9, 9, NUMBERS[transfer]
+        for packet in (*stream.encode(frame), *stream.encode()):
+            container.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("transfer", NUMBERS)
+def test_an_avif_file_may_tell_its_light_in_its_stream_alone(transfer: Transfer) -> None:
+    data = in_avif_of_ten_bits(transfer)
+    assert data.count(b"colrnclx") == 1
+    for each in (data, data.replace(b"colrnclx", b"skipnclx")):
+        assert light_of(each) == (transfer, "bt2020")
+        assert decode(each).mean() == pytest.approx(HOPPER.mean(), rel=0.1)
 
 
 def test_light_that_is_told_of_another_picture_of_the_file_does_not_count() -> None:
