@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-# A sequence header with its size before it, as pictures in AVIF files begin; before it a delimiter or nothing.
+# A sequence header with its size before it, as pictures in AVIF files begin; before it a delimiter or none.
 _START = re.compile(rb"(?:mdat|\x12\x00)\x0a([\x05-\x40])", re.DOTALL)
 MAX_PICTURES = 8
 

@@ -23,7 +23,7 @@ from agegender.imaging.incomplete import complete, lacks_end, note
 from agegender.imaging.nclx import light_of
 from agegender.imaging.signatures import message as unread_message
 from agegender.imaging.signatures import raw_message
-from agegender.imaging.tiff import read_rare
+from agegender.imaging.tiff import has_few_bits, read_few_bits, read_rare
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
@@ -133,9 +133,11 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
         width, height = picture.size
         scale = long_side_px / max(width, height)
         picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
+        wide = pixels <= MAX_PIXELS // 4 and ";16" in str(getattr(picture, "tile", "")[:1])
         moved = seek_first_frame(picture)
         picture.load()
-        image = upright_rgb(picture, light_of(data))
+        shown = read_few_bits(data, picture) if wide and has_few_bits(picture) else picture
+        image = upright_rgb(shown, light_of(data))
         notes = (*([moved] if moved else []), *([note(0)] if lacks_end(data) else []))
         if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
             return Decoded(image, (image.shape[1], image.shape[0]), notes)

@@ -88,8 +88,26 @@ def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
     """
     known = tags(data)
     pixels = known.get(WIDTH, 0) * known.get(HEIGHT, 0)
-    if not 0 < pixels <= max_pixels:
-        return None
+    return _spread(data, known.get(PHOTOMETRIC) == 0) if 0 < pixels <= max_pixels else None
+
+
+def has_few_bits(picture: PIL.Image.Image) -> bool:
+    """Return whether a loaded picture in colour, of 16 bits in its file, is so dark that it uses but few."""
+    colours = {"RGB": 3, "RGBA": 3, "LA": 1}.get(picture.mode, 0)
+    bands = picture.getextrema()[:colours] if colours else ()
+    return bool(bands) and all(band[1] < 128 for band in bands if isinstance(band, tuple))
+
+
+def read_few_bits(data: bytes, picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a picture of which Pillow has read the higher eight bits, spread by as many bits as are used."""
+    spread_picture = _spread(data, white_is_zero=False)
+    if spread_picture is None or spread_picture.size != picture.size:
+        return picture
+    spread_picture.info = picture.info
+    return spread_picture
+
+
+def _spread(data: bytes, white_is_zero: bool) -> PIL.Image.Image | None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it cannot read is no news
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -102,6 +120,6 @@ def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
     low, high = levels_of(values)
     if values.dtype.kind == "u":
         low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
-    if known.get(PHOTOMETRIC) == 0:
+    if white_is_zero:
         low, high = high, low
     return PIL.Image.fromarray(spread(finite(values, low, high), low, high))

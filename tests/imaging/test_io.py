@@ -153,8 +153,8 @@ def test_sixteen_bit_grey_is_scaled_not_clipped(kind: str) -> None:
 
 def test_sixteen_bit_colour_keeps_its_high_bytes() -> None:
     assert np.array_equal(
-        decode(png(4, 1, depth=16, colour=2, rows=b"\0" + bytes(range(24)))),
-        [[[0, 2, 4], [6, 8, 10], [12, 14, 16], [18, 20, 22]]],
+        decode(png(4, 1, depth=16, colour=2, rows=b"\0" + bytes(range(0, 240, 10)))),
+        [[[0, 20, 40], [60, 80, 100], [120, 140, 160], [180, 200, 220]]],
     )
 
 

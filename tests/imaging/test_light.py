@@ -168,6 +168,32 @@ def test_grey_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: 
         assert np.abs(image.astype(int) - GREY[..., np.newaxis]).max() <= 1
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 15, 16])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_colour_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: Literal["<", ">"]) -> None:
+    bright = HOPPER.copy()
+    bright[0, 0] = 255
+    values = np.round(bright / 255 * (2**bits - 1)).astype(np.uint16)
+    for data in (tiff(values, order, 16, photometric=2), png16(values)):
+        assert np.abs(decode(data).astype(int) - bright).max() <= 1
+
+
+def png16(values: np.ndarray) -> bytes:
+    """Return RGB of 16 bits, which Pillow does not write, as a PNG file."""
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def test_a_dark_picture_of_eight_bits_stays_dark() -> None:
+    dark = PIL.Image.fromarray(HOPPER // 4)
+    assert np.array_equal(decode(saved(dark, "PNG")), HOPPER // 4)
+
+
 def test_grey_of_sixteen_bits_that_counts_down_is_not_a_negative() -> None:
     values = (GREY * 16).astype(np.uint16)
     assert np.abs(decode(tiff(4095 - values, "<", 16, photometric=0))[..., 0].astype(int) - GREY).max() <= 2
