@@ -15,6 +15,7 @@ from PIL import UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
 from agegender.errors import ImageError
+from agegender.imaging import tiff
 from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.imaging.first_frame import seek_first_frame
@@ -23,7 +24,6 @@ from agegender.imaging.incomplete import complete, lacks_end, note
 from agegender.imaging.nclx import light_of
 from agegender.imaging.signatures import message as unread_message
 from agegender.imaging.signatures import raw_message
-from agegender.imaging.tiff import has_few_bits, read_few_bits, read_rare
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
@@ -32,6 +32,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
 MAX_PIXELS = 50_000_000
 HUNGRY = ("WEBP", "AVIF")
 """Formats whose decoders hold 16 bytes a pixel, where others hold 4: half as many pixels are read."""
+
+MAX_RARE_PIXELS = MAX_PIXELS // 4
+"""Of TIFF files of the kinds that OpenCV reads, whose pixels take up to 24 bytes."""
 
 MAX_BYTES = 4 * MAX_PIXELS
 """No file need be larger: four bytes a pixel, uncompressed."""
@@ -50,6 +53,10 @@ TOO_MANY_PIXELS = (
 TOO_MANY_HUNGRY_PIXELS = (
     f"The picture has more than {MAX_PIXELS // 2_000_000} megapixels, too many for WebP and AVIF files. "
     "Make it smaller, or save it as JPEG, and try again."
+)
+TOO_MANY_RARE_PIXELS = (
+    f"The picture has more than {MAX_RARE_PIXELS // 1_000_000} megapixels, "
+    "too many for a TIFF file of its kind. Make it smaller, or save it as JPEG, and try again."
 )
 TOO_MANY_BYTES = (
     f"The file is larger than {MAX_BYTES // 1_000_000} MB. Make the picture smaller and try again."
@@ -123,7 +130,7 @@ def _told(data: bytes) -> Iterator[None]:
 
 def _decoded(data: bytes, long_side_px: int) -> Decoded:
     """Return what `decode_at_least` does of a sound file; raises whatever decoders do."""
-    with opened(data) as picture:
+    with _opened_or_rare(data) as picture:
         pixels = picture.width * picture.height
         if pixels > MAX_PIXELS:
             raise ImageError(TOO_MANY_PIXELS)
@@ -133,16 +140,28 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
         width, height = picture.size
         scale = long_side_px / max(width, height)
         picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
-        wide = pixels <= MAX_PIXELS // 4 and ";16" in str(getattr(picture, "tile", "")[:1])
+        wide = pixels <= MAX_RARE_PIXELS and ";16" in str(getattr(picture, "tile", "")[:1])
         moved = seek_first_frame(picture)
         picture.load()
-        shown = read_few_bits(data, picture) if wide and has_few_bits(picture) else picture
+        shown = tiff.read_few_bits(data, picture) if wide and tiff.has_few_bits(picture) else picture
         image = upright_rgb(shown, light_of(data))
         notes = (*([moved] if moved else []), *([note(0)] if lacks_end(data) else []))
         if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
             return Decoded(image, (image.shape[1], image.shape[0]), notes)
         whole_wh = (height, width) if orientation(picture) in SIDEWAYS else (width, height)
         return Decoded(image, whole_wh, notes)
+
+
+def _opened_or_rare(data: bytes) -> PIL.Image.Image:
+    """Return the picture as `opened` does, or one that Pillow cannot open, with its pixels."""
+    try:
+        return opened(data)
+    except UnidentifiedImageError:
+        if tiff.pixels_of(data) > MAX_RARE_PIXELS:
+            raise ImageError(TOO_MANY_RARE_PIXELS) from None
+        if rare := tiff.read_rare(data):
+            return rare
+        raise
 
 
 def opened(data: bytes) -> PIL.Image.Image:
@@ -155,12 +174,7 @@ def opened(data: bytes) -> PIL.Image.Image:
     if is_jpeg_xl:
         register_jpeg_xl()
     refuse_intricate(data)
-    try:
-        return PIL.Image.open(Pieces(data), formats=("JXL",) if is_jpeg_xl else FORMATS)
-    except UnidentifiedImageError:
-        if rare := read_rare(data, MAX_PIXELS // 4):
-            return rare
-        raise
+    return PIL.Image.open(Pieces(data), formats=("JXL",) if is_jpeg_xl else FORMATS)
 
 
 def pixels_of(data: bytes) -> int:
@@ -168,6 +182,8 @@ def pixels_of(data: bytes) -> int:
     try:
         with opened(data) as picture:
             return picture.width * picture.height
+    except UnidentifiedImageError:
+        return tiff.pixels_of(data)
     except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
         return 0
 

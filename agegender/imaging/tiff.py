@@ -79,16 +79,20 @@ MAKERS = {
 }
 
 
-def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
+def pixels_of(data: bytes) -> int:
+    """Return how many pixels the first picture of a TIFF file says it has; 0 for other files."""
+    known = tags(data)
+    return known.get(WIDTH, 0) * known.get(HEIGHT, 0)
+
+
+def read_rare(data: bytes) -> PIL.Image.Image | None:
     """Return a picture that Pillow cannot open, in grey or RGB of 8 bits; None where OpenCV cannot either.
 
     That is floating point in RGB, and grey of 10, 12 or 14 bits without gaps. It is spread as other grey is:
     from the darkest value to the brightest, or from 0 to the largest of as many bits as are used. OpenCV has
     turned it upright.
     """
-    known = tags(data)
-    pixels = known.get(WIDTH, 0) * known.get(HEIGHT, 0)
-    return _spread(data, known.get(PHOTOMETRIC) == 0) if 0 < pixels <= max_pixels else None
+    return _spread(data, tags(data).get(PHOTOMETRIC) == 0) if pixels_of(data) else None
 
 
 def has_few_bits(picture: PIL.Image.Image) -> bool:

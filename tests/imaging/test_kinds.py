@@ -197,9 +197,11 @@ def test_floating_point_in_colour_is_spread_and_upright(order: str, kind: type) 
 
 
 def test_floating_point_in_colour_of_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 100)
-    with pytest.raises(ImageError):
-        decode(float_tiff("<", np.zeros((20, 20, 3), np.float32)))
+    data = float_tiff("<", np.zeros((20, 20, 3), np.float32))
+    assert pixels_of(data) == 400
+    monkeypatch.setattr(images, "MAX_RARE_PIXELS", 399)
+    with pytest.raises(ImageError, match="too many for a TIFF file of its kind"):
+        decode(data)
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14])
