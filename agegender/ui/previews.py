@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from agegender.analyzer import Analyzer, analyze_file
+from agegender.budget import PICTURES
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import ViewOptions
@@ -16,7 +17,6 @@ from agegender.errors import ImageError
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
 from agegender.imaging.io import decode, encode_jpeg, pixels_of
 from agegender.types import Analysis, Image
-from agegender.ui.queue import PICTURES
 from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 
 LARGEST_PX = (1280, 960)
@@ -62,7 +62,7 @@ def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> by
 
     Waits for its turn, as whoever analyses a picture does.
     """
-    with PICTURES.turn(analysis.width_px * analysis.height_px):
+    with PICTURES.turn(memory_mb(analysis.width_px * analysis.height_px)):
         return encode_jpeg(_annotate(decode(data), analysis, look))
 
 
@@ -107,12 +107,17 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
-        with PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
+        with PICTURES.turn(memory_mb(pixels_of(data)), lambda before: tell(before_you(before))):
             found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]
     return found
+
+
+def memory_mb(pixels: int) -> float:
+    """Return the memory that a picture of so many pixels takes while it is decoded, in MB of 2**20 bytes."""
+    return 32 + 10 * pixels / 2**20
 
 
 def before_you(before: int) -> str:
