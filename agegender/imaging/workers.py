@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import json
 import logging
 import mmap
@@ -10,55 +11,88 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
+from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agegender.errors import ImageError
 from agegender.imaging import io
 from agegender.imaging.io import Decoded
-from agegender.imaging.sandbox import KEPT_MB, MB
+from agegender.imaging.sandbox import KEPT_BYTES, MB, MOST_MB
+from agegender.types import Image
 
 LOG = logging.getLogger(__name__)
 
 AT_ONCE = 3
-"""So many processes at most: while two have a bomb each, a third still serves."""
+"""So many processes at most: while two have a bomb each, the third serves."""
 
-MEMORY_MB = 360
-"""What one picture may take, whatever it says of itself."""
+LENT_AT_ONCE = 3
+"""So many large pictures may lie in shared memory while they are used; further ones are copied."""
 
-SECONDS = 2.0
-"""Of computing, for each look at a file: the largest pictures take one. A process that is still busy ends."""
+LENT_FROM_BYTES = 2 * MB
+"""What is smaller is copied: that takes less time than a second."""
 
-MEASURING_SECONDS, MEASURING_MB = 1.0, 96
-
-WAIT_S = 15.0
-"""Whoever has not answered by then is ended too, whatever it waits for."""
-
-START_S = 60.0
+ANSWER_S, START_S = 15.0, 60.0
+"""Whoever has not answered, or started, by then is ended. Computing ends much sooner."""
 
 TOO_MUCH = (
     "The picture takes more memory or time to read than a picture should. "
     "Save it anew, as JPEG for example, and try again."
 )
-NOT_STARTED = "Pictures cannot be read: the process that decodes them does not start. The log says more."
+NOT_STARTED = "No picture can be read, as the process that decodes them does not start. The log says more."
 
 BLOCK_BYTES = max(io.MAX_BYTES, 3 * io.MAX_PIXELS) // mmap.PAGESIZE * mmap.PAGESIZE
-"""What fits into the memory that both processes see. It takes only as much as is in it."""
+"""What fits into a block of shared memory. It takes only what is in it."""
 
 PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 """What the processes get to know of the environment: no secrets."""
 
 FRUGAL = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-START = "import sys, runpy; sys.path[:] = sys.argv[3:]; runpy.run_module('agegender.imaging.sandbox', None, '__main__')"
+# Not `multiprocessing`: it would run the main module again, a page of Streamlit's or anybody's program.
+START = "import json, sys; path, *rest = json.loads(sys.argv[1]); sys.path[:] = path; "
+START += "from agegender.imaging.sandbox import main; main(*rest)"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class TooMuchError(ImageError):
+    """A picture that takes more memory or time to read than a picture should."""
+
+    def __init__(self) -> None:
+        super().__init__(TOO_MUCH)
+
+
+class Block:
+    """Memory that this process shares with all its workers."""
+
+    def __init__(self) -> None:
+        # Unlike in /dev/shm, which in containers is 64 MB, there is room; and nothing has a name.
+        self.fd = os.memfd_create("agegender")
+        os.ftruncate(self.fd, BLOCK_BYTES)
+        self.memory = mmap.mmap(self.fd, BLOCK_BYTES)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+
+    def trim(self) -> None:
+        """Give back what is more than is kept."""
+        self.memory.madvise(mmap.MADV_REMOVE, KEPT_BYTES, BLOCK_BYTES - KEPT_BYTES)
+
+
+class Lent:
+    """The pixels of a picture in a block, as the base of arrays: it is in use as long as any of them is."""
+
+    def __init__(self, block: Block, shape: tuple[int, ...]) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": shape,
+            "data": (block.address, False),
+        }
+
+
+class Measured(NamedTuple):
     """The pixels that a picture says it has, 0 for what is none, and the MB that decoding it whole takes."""
 
     pixels: int
@@ -66,173 +100,189 @@ class Measured:
 
 
 class Worker:
-    """A process that decodes, and the memory that it shares with this one. For one thread at a time."""
+    """A process that decodes. For one thread at a time."""
 
-    def __init__(self) -> None:
-        self.block: mmap.mmap | None = None
-        fd = -1
-        if hasattr(os, "memfd_create"):  # unlike /dev/shm never too small, which in containers is 64 MB
-            fd = os.memfd_create("agegender")
-            os.ftruncate(fd, BLOCK_BYTES)
-            self.block = mmap.mmap(fd, BLOCK_BYTES)
-        command = [sys.executable, "-c", START, str(fd), str(BLOCK_BYTES), *sys.path]
+    def __init__(self, fds: list[int]) -> None:
+        arguments = json.dumps([sys.path, fds, BLOCK_BYTES])
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FRUGAL
-        try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment,
-                pass_fds=(fd,) if fd >= 0 else (),
-            )
-        finally:
-            if fd >= 0:
-                os.close(fd)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            pass_fds=fds,
+        )
         assert self.process.stdin and self.process.stdout
         self.errands, self.answers = self.process.stdin, self.process.stdout
         self.ready = False
 
-    def ask(
-        self, data: bytes, long_side_px: int | None, memory_mb: float, seconds: float
-    ) -> dict[str, Any] | None:
-        """Return the answer; None where the process ended instead."""
+    def ask(self, errand: dict[str, Any], data: bytes = b"") -> dict[str, Any] | None:
+        """Return the answer; None where the process ended instead. Raises `ImageError` if it never began."""
         if not self.ready:
-            self.ready = self._wait_for_answer(START_S) is not None
+            self.ready = self._answer(START_S) is not None
             if not self.ready:
-                LOG.error("the process that decodes pictures ended with %s", self.process.wait())
+                LOG.error("The process that decodes pictures ended with %s", self.process.wait())
                 raise ImageError(NOT_STARTED)
-        errand = {
-            "bytes": len(data),
-            "long_side_px": long_side_px,
-            "memory_mb": memory_mb,
-            "seconds": seconds,
-        }
         with suppress(BrokenPipeError):
-            self.errands.write(json.dumps(errand).encode() + b"\n")
-            if self.block is None:
-                self.errands.write(data)
-            else:
-                self.block[: len(data)] = data
+            self.errands.write(json.dumps(errand).encode() + b"\n" + data)
             self.errands.flush()
-        return self._wait_for_answer(WAIT_S)
+        return self._answer(ANSWER_S)
 
-    def _wait_for_answer(self, within_s: float) -> dict[str, Any] | None:
+    def _answer(self, within_s: float) -> dict[str, Any] | None:
         watch = threading.Timer(within_s, self.process.kill)
         watch.start()
         try:
             line = self.answers.readline(MB)
         finally:
             watch.cancel()
-        return json.loads(line) if line.endswith(b"\n") else None
-
-    def image(self, shape: tuple[int, int, int]) -> io.Image:
-        """Return the pixels of the picture that was answered with."""
-        size = int(np.prod(shape))
-        if self.block is None:
-            return np.frombuffer(bytearray(self.answers.read(size)), np.uint8).reshape(shape)
-        image = np.frombuffer(self.block, np.uint8, size).reshape(shape).copy()
-        return image
-
-    def forget(self) -> None:
-        """Give back what the block has beyond what is kept."""
-        if self.block is not None:
-            self.block.madvise(mmap.MADV_REMOVE, KEPT_MB * MB, BLOCK_BYTES - KEPT_MB * MB)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
 
     def end(self) -> None:
         """End the process, whatever it does."""
         self.process.kill()
         self.process.wait()
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             self.errands.close()
         self.answers.close()
 
 
 class Workers:
-    """A pool of at most `at_once` workers, started as they are needed. For any number of threads."""
+    """At most `at_once` workers, started as they are needed. For any number of threads."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._free = threading.Semaphore(at_once)
+        self._turns = threading.Semaphore(at_once)
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
+        shares = hasattr(os, "memfd_create")
+        self.blocks = [Block() for _ in range(at_once + LENT_AT_ONCE)] if shares else []
+        # Without a lock, as what is lent comes back whenever the collector runs.
+        self._free = deque(range(len(self.blocks)))
 
     def measure(self, data: bytes) -> Measured:
-        """Return how large a picture is; of what is none, it has no pixels."""
+        """Return how large a picture is; of what is none, or takes too much, it has no pixels."""
         try:
-            answer = self._ask(data, None, MEASURING_MB + 2 * len(data) / MB, MEASURING_SECONDS)
+            answer = self._ask(data, None)
         except ImageError:
             return Measured(0, 0.0)
-        width, height = answer["wh"]
-        return Measured(width * height, min(answer["memory_mb"], MEMORY_MB))
+        return Measured(answer["pixels"], min(answer["memory_mb"], MOST_MB))
 
-    def decode_at_least(
-        self, source: bytes | Path, long_side_px: int, memory_mb: float = MEMORY_MB
-    ) -> Decoded:
+    def decode_at_least(self, source: bytes | Path, long_side_px: int, memory_mb: float = MOST_MB) -> Decoded:
         """Return what `io.decode_at_least` does, decoded by a worker.
 
-        Raises `ImageError` as that does, and for a picture that takes more than `memory_mb`, or longer than
-        `SECONDS` of computing.
+        Raises `ImageError` as that does, and `TooMuchError` for a picture that takes more than
+        `memory_mb`, or more memory or time than what it says of itself explains.
         """
         data = source if isinstance(source, bytes) else io.read(source)
-        if len(data) > io.MAX_BYTES:
-            raise ImageError(io.TOO_MANY_BYTES)
-        answer = self._ask(data, long_side_px, memory_mb, SECONDS)
+        answer = self._ask(data, long_side_px, memory_mb)
         width, height = answer["whole_wh"]
         return Decoded(answer["image"], (width, height), tuple(answer["notes"]))
 
-    def decode(self, source: bytes | Path) -> io.Image:
+    def decode(self, source: bytes | Path) -> Image:
         """Return what `io.decode` does, decoded by a worker."""
         return self.decode_at_least(source, io.MAX_PIXELS).image
 
-    def _ask(
-        self, data: bytes, long_side_px: int | None, memory_mb: float, seconds: float
-    ) -> dict[str, Any]:
-        with self._free:
-            worker = self._take()
-            sound = False
-            try:
-                answer = worker.ask(data, long_side_px, memory_mb, seconds)
-                if answer is not None and "shape" in answer:
-                    answer["image"] = worker.image(answer["shape"])
-                sound = answer is not None
-            finally:
-                self._put_back(worker, sound)
+    def start(self) -> None:
+        """Start one worker, so that the first picture need not wait for it."""
+        with self._lock:
+            if not self._idle:
+                self._idle.append(self._new())
+
+    def close(self) -> None:
+        """End the workers, those that have nothing to do."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().end()
+
+    def _ask(self, data: bytes, long_side_px: int | None, memory_mb: float = MOST_MB) -> dict[str, Any]:
+        if len(data) > io.MAX_BYTES:
+            raise ImageError(io.TOO_MANY_BYTES)
+        with self._turns:
+            answer = self._asked(data, {"long_side_px": long_side_px, "memory_mb": memory_mb})
         if answer is None or answer.get("too_much"):
-            raise ImageError(TOO_MUCH)
+            raise TooMuchError
         if "error" in answer:
             raise ImageError(answer["error"])
         return answer
+
+    def _asked(self, data: bytes, errand: dict[str, Any]) -> dict[str, Any] | None:
+        worker, number = self._take(), self._free.popleft() if self.blocks else None
+        answer, errand = None, {"bytes": len(data), "block": number, **errand}
+        try:
+            if number is None:
+                answer = worker.ask(errand, data)
+            else:
+                self.blocks[number].memory[: len(data)] = data
+                answer = worker.ask(errand)
+            if answer and "shape" in answer:
+                answer["image"], number = self._image(worker, tuple(answer["shape"]), number)
+        finally:
+            if number is not None:
+                self._give_back(number)
+            self._put_back(worker, answer is not None)
+        return answer
+
+    def _image(self, worker: Worker, shape: tuple[int, ...], number: int | None) -> tuple[Image, int | None]:
+        """Return the pixels of an answer, and the number of the block if it is free again."""
+        size = int(np.prod(shape))
+        if number is None:
+            return np.frombuffer(bytearray(worker.answers.read(size)), np.uint8).reshape(shape), None
+        lent = Lent(self.blocks[number], shape)
+        image = np.asarray(lent)
+        if size < LENT_FROM_BYTES or len(self._free) < AT_ONCE:
+            return image.copy(), number
+        weakref.finalize(lent, self._give_back, number).atexit = False
+        return image, None
+
+    def _give_back(self, number: int) -> None:
+        self.blocks[number].trim()
+        self._free.appendleft(number)
+
+    def _new(self) -> Worker:
+        return Worker([block.fd for block in self.blocks])
 
     def _take(self) -> Worker:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return Worker()
+        return self._new()
 
     def _put_back(self, worker: Worker, sound: bool) -> None:
-        if sound:
-            worker.forget()
-            with self._lock:
-                self._idle.append(worker)
-            return
-        worker.end()
-        new = Worker()
-        with self._lock:
-            self._idle.insert(0, new)  # to be taken last, as it needs a moment
-
-    def close(self) -> None:
-        """End all workers that have nothing to do."""
-        with self._lock:
-            while self._idle:
-                self._idle.pop().end()
+        if not sound:
+            worker.end()
+            worker = self._new()
+        with self._lock:  # what has just been started is taken last
+            self._idle.insert(len(self._idle) if sound else 0, worker)
 
 
 _shared: dict[int, Workers] = {}
 
 
 def shared() -> Workers:
-    """Return the workers of this process, which all of it shares; they end with it."""
-    process = os.getpid()  # a fork's own, as two cannot talk to the same
+    """Return the workers that all of this process shares; they end with it."""
+    process = os.getpid()  # a fork gets its own, as two cannot talk to the same
     if process not in _shared:
         _shared[process] = Workers()
         atexit.register(_shared[process].close)
     return _shared[process]
+
+
+def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
+    """Return what `io.decode_at_least` does, decoded by one of the shared workers."""
+    return shared().decode_at_least(source, long_side_px)
+
+
+def read_image(source: bytes | str | Path) -> Image:
+    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
+
+    Of several frames the first is read; transparent parts are laid over white. A process of its own decodes
+    it, with limits of memory and time. Raises `ImageError` for everything that is no picture of at most 50
+    megapixels, and for what takes more than a picture should.
+
+    >>> read_image("samples/astronaut.png").shape
+    (512, 512, 3)
+    """
+    return shared().decode(Path(source) if isinstance(source, str) else source)
