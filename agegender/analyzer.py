@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,11 +13,12 @@ from agegender.detection.cascade import bundled
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
-from agegender.errors import ModelError
+from agegender.errors import ImageError, ModelError
 from agegender.estimation.apparent import Apparent
 from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
-from agegender.imaging.io import decode, decode_at_least, read
+from agegender.imaging import workers
+from agegender.imaging.io import Decoded, read
 from agegender.models import store
 from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
@@ -110,20 +111,48 @@ SHARP_PX = 128
 for the 112 of the bundled net, 100 for a card. Of a larger one less than all is used."""
 
 
-def analyze_file(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analysis]:
+Decode = Callable[[bytes, int], Decoded]
+"""What decodes a file, at a long side of at least so many pixels: by a worker, or `io.decode_at_least`."""
+
+UNSHARP = "The picture is too large to be read whole, so what is seen of small faces is less certain."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A file's bytes, what of its picture is enough to find faces, and what decodes more of it."""
+
+    data: bytes
+    decoded: Decoded
+    decode: Decode
+
+
+def look(source: bytes | Path, decode: Decode = workers.decode_at_least) -> Look:
+    """Return a first look at a file; raises `ImageError` where it cannot be read."""
+    data = source if isinstance(source, bytes) else read(source)
+    return Look(data, decode(data, LOOK_PX), decode)
+
+
+def analyze_file(
+    source: bytes | Path | Look, analyzer: Analyzer, decode: Decode = workers.decode_at_least
+) -> tuple[Image, Analysis]:
     """Return the RGB picture, maybe smaller than in its file, and its analysis in the file's own pixels.
 
-    A large JPEG is decoded at half its size or less while all its faces are sharp so, and whole where one is
-    not. Raises `ImageError` as `images.decode` does.
+    A worker decodes it, in a process with limits, or whatever `decode` names: `io.decode_at_least` does it in
+    this process, for files that are known. A large JPEG is decoded at half its size or less while all its
+    faces are sharp so, and larger where one is not. Raises `ImageError` as `io.decode` does.
     """
-    data = source if isinstance(source, bytes) else read(source)
-    decoded = decode_at_least(data, LOOK_PX)
-    image, whole_wh = decoded.image, decoded.whole_wh
+    first = source if isinstance(source, Look) else look(source, decode)
+    image, whole_wh, notes = first.decoded.image, first.decoded.whole_wh, first.decoded.notes
     if image.shape[1] == whole_wh[0]:
-        return image, replace(analyzer(image), notes=decoded.notes)
+        return image, replace(analyzer(image), notes=notes)
     faces = analyzer.detector.detect(image)
-    if any(min(face.box.width, face.box.height) < SHARP_PX for face in faces):
-        larger = whole_wh[0] / image.shape[1]
-        faces = tuple(face.moved(larger, larger) for face in faces)
-        image = decode(data)
-    return image, replace(analyzer(image, faces).resized(*whole_wh), notes=decoded.notes)
+    smallest_px = min((min(face.box.width, face.box.height) for face in faces), default=SHARP_PX)
+    if smallest_px < SHARP_PX:
+        try:
+            larger = first.decode(first.data, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
+        except ImageError:  # the smaller one could be read
+            notes = (*notes, UNSHARP)
+        else:
+            scale = larger.image.shape[1] / image.shape[1]
+            image, faces = larger.image, tuple(face.moved(scale, scale) for face in faces)
+    return image, replace(analyzer(image, faces).resized(*whole_wh), notes=notes)

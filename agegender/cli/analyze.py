@@ -5,19 +5,27 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import chain, count, zip_longest
 from pathlib import Path
 
-from agegender.analyzer import Analyzer, analyze_file
+from agegender.analyzer import Analyzer, Look, analyze_file, look
 from agegender.cli.console import DONE, FAILED, add_model_names, bar, build, complain, say
 from agegender.drawing.annotate import annotate
 from agegender.errors import AgeGenderError, ImageError
 from agegender.export.faces import Named, csv_lines, json_lines, table_lines
+from agegender.imaging import workers
 from agegender.imaging.formats import PICTURES, RAW_ENDINGS, VIDEOS, has_ending
-from agegender.imaging.io import decode, encode_jpeg
+from agegender.imaging.io import encode_jpeg
+from agegender.imaging.workers import TooMuchError
 from agegender.text import plural
 from agegender.types import Image
+
+AHEAD_MB = 120
+"""What the next picture may take while one is analysed: one of 10 megapixels, or a part of a large JPEG."""
 
 MAX_STEM_BYTES = 220
 """With what is put behind it, a name stays below the 255 bytes that file systems allow."""
@@ -78,11 +86,11 @@ def analyze(options: argparse.Namespace) -> int:
         complain(f"{name}: {message}")
 
     def analyses(paths: list[Path], analyzer: Analyzer) -> Iterator[Named]:
-        for path in bar(paths, len(paths)):
+        for path, first in bar(looks(paths), len(paths)):
             try:
-                image, analysis = analyze_file(path, analyzer)
+                image, analysis = analyze_file(first(), analyzer)
                 if options.annotate:
-                    whole = image if image.shape[1] == analysis.width_px else decode(path)
+                    whole = image if image.shape[1] == analysis.width_px else workers.shared().decode(path)
                     save(annotate(whole, analysis), options.annotate / below(path, base), path.stem)
                 for note in analysis.notes:
                     complain(f"{path}: {note}")
@@ -102,6 +110,31 @@ def analyze(options: argparse.Namespace) -> int:
     for line in FORMATS[options.format](analyses(paths, analyzer)):
         say(line)
     return FAILED if failed else DONE
+
+
+def looks(paths: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], Look]]]:
+    """Return the paths, each with what returns the first look at it, or raises `ImageError`.
+
+    A worker decodes the next picture while one is analysed, if it is not too large for both at once.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Look] | None = None
+        for path, following in zip_longest(paths, paths[1:]):
+            current = coming or pool.submit(_look_ahead, path)
+            coming = pool.submit(_look_ahead, following) if following else None
+            yield path, partial(_looked, path, current)
+
+
+def _look_ahead(path: Path) -> Look:
+    small = partial(workers.shared().decode_at_least, memory_mb=AHEAD_MB)
+    return replace(look(path, small), decode=workers.decode_at_least)
+
+
+def _looked(path: Path, ahead: Future[Look]) -> Look:
+    try:
+        return ahead.result()
+    except TooMuchError:
+        return look(path)
 
 
 def pictures(

@@ -212,17 +212,6 @@ def register_heif() -> None:
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
-def read_image(source: bytes | str | Path) -> Image:
-    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
-
-    Raises `ImageError`, as `decode` does.
-
-    >>> read_image("samples/astronaut.png").shape
-    (512, 512, 3)
-    """
-    return decode(Path(source) if isinstance(source, str) else source)
-
-
 @cache
 def register_jpeg_xl() -> None:
     """Teach Pillow to open JPEG XL; raises `ImageError` where what reads it is not installed.
