@@ -70,8 +70,7 @@ def annotate_video(
     after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
     the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
     """
-    if target.exists():
-        raise VideoError(f"There is a file “{target}” already. Choose another name.")
+    refuse_existing(target)
     finished = False
     try:
         with open_video(source) as footage:
@@ -80,6 +79,12 @@ def annotate_video(
     finally:
         if not finished:
             target.unlink(missing_ok=True)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `VideoError` where there is a file of that name."""
+    if target.exists():
+        raise VideoError(f"There is a file “{target}” already. Choose another name.")
 
 
 def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:

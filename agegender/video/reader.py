@@ -26,7 +26,7 @@ from agegender.video.footage import (
     shown_size,
 )
 from agegender.video.length import GUESSED, Ending
-from agegender.video.stills import Pictures, is_webp
+from agegender.video.stills import Pictures, is_webp, webp_pixels
 from agegender.video.streams import audio_stream, is_audible, video_stream
 
 MAX_LEAD_S = 60.0
@@ -122,6 +122,16 @@ def open_video(source: Source) -> Iterator[Footage]:
         audible = is_audible(file)
         with open_container(file) as container:
             yield _Film(container, file, audible)
+
+
+def pixels_of(source: Source) -> int:
+    """Return how many pixels a frame of a video has. Raises `VideoError` as `open_video` does."""
+    with open_file(source) as file:
+        if is_webp(file):
+            return webp_pixels(file)
+        with open_container(file) as container:
+            video = video_stream(container)
+            return video.width * video.height
 
 
 def _start_s(video: Stream, sound: Stream | None) -> float:
