@@ -13,6 +13,7 @@ from agegender.types import Image
 
 Transfer = Literal["pq", "hlg"]
 Primaries = Literal["bt709", "bt2020", "p3"]
+Codes = npt.NDArray[np.uint8 | np.uint16 | np.float32]
 Floats = npt.NDArray[np.float32]
 
 TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
@@ -35,6 +36,9 @@ HLG_NITS = 1000.0
 WHITE_PERCENT, PEAK_PERCENT = 99.0, 99.9
 """The pixels that tell where white is, and above which light is cut off: there are but glints and noise."""
 
+SAMPLED_PIXELS = 100_000
+"""So many are enough to tell how bright a picture is."""
+
 # x and y of red, green and blue; white is D65 for all three.
 _XY: dict[Primaries, tuple[tuple[float, float], ...]] = {
     "bt709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
@@ -43,7 +47,6 @@ _XY: dict[Primaries, tuple[tuple[float, float], ...]] = {
 }
 _D65 = (0.3127, 0.3290)
 _STEPS = 4096
-_SAMPLED_PIXELS = 100_000
 
 
 class ToneMapper:
@@ -62,17 +65,24 @@ class ToneMapper:
         self._bright_nits = 0.0
         self._peak_nits = 1.0
 
-    def __call__(self, rgb: npt.NDArray[np.uint8 | np.uint16 | np.float32]) -> Image:
+    def __call__(self, rgb: Codes) -> Image:
         """Return RGB code values, (height, width, 3), full range, as RGB uint8 of sRGB.
 
         Code values are 0 to 255 as uint8, 0 to 65,535 as uint16, 0 to 1 as float32.
         """
-        nits = self._nits(rgb)
-        step = max(1, round((nits.shape[0] * nits.shape[1] / _SAMPLED_PIXELS) ** 0.5))
-        bright, peak = np.percentile(nits[::step, ::step].max(axis=2), (WHITE_PERCENT, PEAK_PERCENT))
+        step = max(1, round((rgb.shape[0] * rgb.shape[1] / SAMPLED_PIXELS) ** 0.5))
+        self.look(rgb[::step, ::step])
+        return self.mapped(rgb)
+
+    def look(self, rgb: Codes) -> None:
+        """Take in how bright the code values are."""
+        bright, peak = np.percentile(self._nits(rgb).max(axis=2), (WHITE_PERCENT, PEAK_PERCENT))
         self._bright_nits = max(self._bright_nits, float(bright))
         self._peak_nits = max(self._peak_nits, float(peak))
-        root = cv2.sqrt(np.clip(nits, 0, self._peak_nits))
+
+    def mapped(self, rgb: Codes) -> Image:
+        """Return code values as RGB uint8 of sRGB, by what `look` has seen so far."""
+        root = cv2.sqrt(np.clip(self._nits(rgb), 0, self._peak_nits))
         root *= (_STEPS - 1) / self._peak_nits**0.5
         image: Image = self._codes()[np.rint(root).astype(np.uint16)]
         return image
@@ -84,7 +94,7 @@ class ToneMapper:
         light = np.clip(eetf(nits, self._peak_nits, white_nits) / white_nits, 0, 1)
         return np.round(255 * light ** (1 / self.gamma)).astype(np.uint8)
 
-    def _nits(self, rgb: npt.NDArray[np.uint8 | np.uint16 | np.float32]) -> Floats:
+    def _nits(self, rgb: Codes) -> Floats:
         """Return the light of each pixel on the reference display, in cd/m² and the primaries of sRGB."""
         if rgb.dtype == np.float32:
             rgb = np.round(np.clip(np.nan_to_num(rgb), 0, 1) * 65535).astype(np.uint16)

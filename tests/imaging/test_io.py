@@ -281,10 +281,10 @@ def test_half_a_photograph_is_said_to_be_damaged(kind: str) -> None:
     [
         (b"", "empty"),
         (b"Dear diary,\n", "not a picture"),
-        (b"%PDF-1.7\n", "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
-        (b"8BPS\0\1" + bytes(40), "not a picture"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
+        (b"%PDF-1.7\n", "PDF document"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
+        (b"8BPS\0\1" + bytes(40), "Photoshop"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG drawing"),
         (png(0, 5), "damaged"),
     ],
 )
