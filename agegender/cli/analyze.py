@@ -10,8 +10,9 @@ from pathlib import Path
 
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.cli.console import DONE, FAILED, add_model_names, bar, build, complain, say
+from agegender.cli.outputs import make_folder, write_bytes
 from agegender.drawing.annotate import annotate
-from agegender.errors import AgeGenderError, ImageError
+from agegender.errors import AgeGenderError
 from agegender.export.faces import Named, csv_lines, json_lines, table_lines
 from agegender.imaging.io import decode, encode_jpeg
 from agegender.types import Image
@@ -89,7 +90,7 @@ def analyze(options: argparse.Namespace) -> int:
                 fail(str(path), str(error))
 
     if options.annotate:
-        make_folder(options.annotate)
+        make_folder(options.annotate, "--annotate")
     analyzer = build(options)
     paths = list(pictures(options.paths, options.annotate, fail))
     if not paths and not failed:
@@ -123,14 +124,6 @@ def pictures(
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder where there is none; raises `ImageError` where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"“{folder}” cannot be made a folder ({error.strerror}).") from error
-
-
 def save(image: Image, folder: Path, stem: str) -> None:
     """Write the RGB image as STEM-annotated.jpg, or with a number where there is a file of that name."""
     content = encode_jpeg(image)
@@ -138,10 +131,7 @@ def save(image: Image, folder: Path, stem: str) -> None:
         stem = encoded[:MAX_STEM_BYTES].decode(errors="ignore")
     for ending in chain(("",), (f"-{number}" for number in count(2))):
         try:
-            with (folder / f"{stem}-annotated{ending}.jpg").open("xb") as file:
-                file.write(content)
+            write_bytes(folder / f"{stem}-annotated{ending}.jpg", content, replace=False)
             return
         except FileExistsError:
             continue
-        except OSError as error:
-            raise ImageError(f"No picture can be put into “{folder}” ({error.strerror}).") from error

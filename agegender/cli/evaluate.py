@@ -6,8 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from agegender.cli import analyze, console
-from agegender.errors import DatasetError
+from agegender.cli import console, outputs
 from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
@@ -53,7 +52,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
-        analyze.make_folder(options.plots)
+        outputs.make_folder(options.plots, "--plots")
     analyzer, results = console.build(options), list[Result]()
     degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
@@ -69,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             console.say(line)
     if options.plots:
         for name, svg in drawn(dataset, results).items():
-            _write(options.plots / name, svg)
+            outputs.write_bytes(options.plots / name, svg.encode())
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
 
@@ -89,13 +88,6 @@ def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
     if any(map(sum, table.counts)):
         found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {name}", table)
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"“{path}” cannot be written ({error.strerror}).") from error
 
 
 def _count(text: str) -> int:

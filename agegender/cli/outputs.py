@@ -28,7 +28,7 @@ def check_files(sources: Mapping[str, Path], outputs: Mapping[str, Path | None])
         if path.is_dir():
             raise OutputError(f"{name}: “{path}” is a folder.")
         check_folder(path.parent, name)
-    for (name, path), (other, second) in combinations((sources | named).items(), 2):
+    for (name, path), (other, second) in combinations([*sources.items(), *named.items()], 2):
         if is_same(path, second):
             raise OutputError(f"{other} is the same file as {name}. Choose another name.")
 
@@ -69,8 +69,8 @@ def is_same(path: Path, other: Path) -> bool:
 def beside(path: Path, replace: bool = True) -> Iterator[Path]:
     """Return, for `with`, the name to write a file under, which becomes `path` at the end if all went well.
 
-    Raises `FileExistsError` where there is such a file by then and it is not to be replaced, and `OutputError`
-    where it cannot be written.
+    Raises `OutputError` where it cannot be written, and `FileExistsError` where there is such a file by then
+    and it is not to be replaced.
     """
     _sweep(path)
     part = _part(path)

@@ -25,7 +25,7 @@ HANDED_ON = (
     *("PATH", "HOME", "USER", "LANG", "LC_", "TMP", "TEMP", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "XDG_"),
     *("PYTHON", "LD_", "DYLD_", "ORT_", "OMP_", "AGEGENDER_CACHE", "AGEGENDER_MIRROR", "VIRTUAL_ENV"),
 )
-"""What the names of environment variables begin with that the process gets. Credentials are not among them."""
+"""What the environment variables that the process gets begin with. Credentials are not among them."""
 
 ROOT = Path(__file__).parents[2]
 
