@@ -90,9 +90,9 @@ class Sightings:
             self._count(self._seen[number], 2)
         self._forget({track.number for track in tracks})
 
-    def number_of(self, track: Track) -> int:
+    def number_of(self, track_number: int) -> int:
         """Return the number of a track's person; 0 as long as it does not count."""
-        seen = self._seen.get(track.number)
+        seen = self._seen.get(track_number)
         return seen.number if seen else 0
 
     def end(self, time_s: float) -> None:

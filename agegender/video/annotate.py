@@ -139,7 +139,7 @@ class _Annotator:
 
     def _label(self, image: Image, time_s: float) -> Image:
         steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
-        numbered = [(track, self.sightings.number_of(track)) for track in steady]
+        numbered = [(track, self.sightings.number_of(track.number)) for track in steady]
         read = [
             (number, reading)
             for track, number in numbered
