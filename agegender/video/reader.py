@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from agegender.errors import VideoError
-from agegender.imaging.frames import Matrix, display_matrix, to_image
+from agegender.imaging.frames import Matrix, display_matrix, to_image, tone_mapper_for
+from agegender.imaging.hdr import ToneMapper
 from agegender.video.container import INCOMPLETE, Source, open_container, open_file
 from agegender.video.continuity import Continuity
 from agegender.video.footage import (
@@ -56,6 +57,7 @@ class _Film:
         if (self.seconds or 0.0) > MAX_SECONDS:
             raise VideoError(TOO_LONG)
         self._view: tuple[Matrix, int, int] | None = None
+        self._tone_mapper: ToneMapper | None = None
 
     @property
     def part_read(self) -> float:
@@ -106,8 +108,10 @@ class _Film:
         if self._view is None:
             aspect = self._video.sample_aspect_ratio
             self._view = display_matrix(frame), *shown_size(frame.width, frame.height, aspect)
+            self._tone_mapper = tone_mapper_for(frame)
         try:
-            return Frame(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
+            image = to_image(frame, *self._view, self._tone_mapper)
+            return Frame(image, max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 
