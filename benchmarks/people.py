@@ -6,7 +6,7 @@ Each still becomes clips of three seconds: held still in grain, panned and zoome
 dark; and three stills one after the other become one. True are as many faces as are known to be on a still,
 those that YuNet-n is surest of in the whole still. Those that are 24 pixels high in the frame for a second
 have to be counted, smaller ones may be. Who is counted is right when the boxes lie on a true face that nobody
-else's lie on. Before, everybody was counted who was found twice, and whoever turned up again was somebody new.
+else's lie on. Before, everybody was counted who was found twice, and who turned up again was somebody new.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ from benchmarks.tables import table
 FPS, SECONDS = 10, 3.0
 WIDTH_PX, HEIGHT_PX = 640, 480
 LEAST_PX, OVERLAP = 24.0, 0.3
-KNOWN = {name: faces for faces, names in PHOTOGRAPHS.items() for name in names} | {"group-5.jpg": 7, "background.jpg": 0}
+KNOWN = {name: faces for faces, names in PHOTOGRAPHS.items() for name in names} | {
+    "group-5.jpg": 7,
+    "background.jpg": 0,
+}
 DETECTORS = ("yunet", "bundled")
 
 

@@ -35,15 +35,19 @@ EXTREMES = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x00010000, 0x10001000)
 JUMPS_S = (1e5, -1e5, 3600.0, 95_443.7, -30.0, 0.5)  # the clock of a transport stream goes round at 95,443.7
 
 
-def sound_file(kind: str, size: tuple[int, int] = (160, 120), jump: Callable[[int], float] | None = None) -> bytes:
-    """Return a second and a half of video with sound; `jump` moves the times of the nth packet, in seconds."""
+def sound_file(
+    kind: str, size: tuple[int, int] = (160, 120), jump: Callable[[int], float] | None = None
+) -> bytes:
+    """Return 1.5 s of video with sound; `jump` says by how many seconds the nth packet's times are moved."""
     codec, sound, container = KINDS[kind]
     file = io.BytesIO()
     options = {"movflags": "frag_keyframe+empty_moov"} if kind.startswith("frag") else {}
     # What cannot be finished, after such lies, is taken as it is.
     with suppress(av.FFmpegError), av.open(file, "w", format=container, options=options) as out:
         video = out.add_stream(codec, rate=20)
-        audio = out.add_stream(sound, rate=44_100 if kind == "flv" else 48_000, bit_rate=96_000, layout="mono")
+        audio = out.add_stream(
+            sound, rate=44_100 if kind == "flv" else 48_000, bit_rate=96_000, layout="mono"
+        )
         assert isinstance(video, VideoStream)
         assert isinstance(audio, AudioStream)
         video.width, video.height = size
@@ -122,7 +126,8 @@ def lying_videos(number: int, seed: int = 16) -> Iterator[tuple[str, bytes]]:
 
 
 def _places(data: bytes, field: bytes) -> list[int]:
-    found, at = [], data.find(field)
+    found: list[int] = []
+    at = data.find(field)
     while at >= 0 and len(found) < 20:
         found.append(at)
         at = data.find(field, at + 1)

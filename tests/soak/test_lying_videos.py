@@ -46,7 +46,9 @@ def test_videos_that_lie_end_in_a_video_or_in_words(tmp_path: Path, tell: Tell) 
             tell(f"{name}: ended after {time.perf_counter() - start:.1f} s")
     for outcome, times in outcomes.most_common():
         tell(f"{times} × {outcome}")
-    tell(f"at most {slowest[0]:.1f} s of computing ({slowest[1]}), {_peak_mb():.0f} MB; usual {usual_mb:.0f} MB")
+    tell(
+        f"at most {slowest[0]:.1f} s of computing ({slowest[1]}), {_peak_mb():.0f} MB (usual {usual_mb:.0f})"
+    )
     assert slowest[0] <= CPU_S
     assert _peak_mb() <= usual_mb + MORE_MB
 

@@ -127,7 +127,8 @@ def test_a_step_that_does_not_end_is_ended() -> None:
 
 
 def test_a_small_file_may_compute_for_less_than_a_large_one() -> None:
-    code = "import resource\nlimits.limit_whole({}, 10_000, 72_000)\nprint(resource.getrlimit(resource.RLIMIT_CPU)[1])"
+    code = "import resource\nlimits.limit_whole({}, 10_000, 72_000)\n"
+    code += "print(resource.getrlimit(resource.RLIMIT_CPU)[1])"
     small, large = (int(limited(code.format(size)).stdout) for size in (2_661, 200_000_000))
     assert limits.WHOLE_S < small < 300 < large
 

@@ -54,12 +54,14 @@ def made(path: Path, codec: str, sound: str | None, kind: str, options: dict[str
     image = np.random.default_rng(5).integers(60, 220, (144, 176, 3), np.uint8)
     rate = 44_100 if kind == "flv" or sound == "adpcm_ima_wav" else 48_000
     with av.open(str(path), "w", format=kind, options=options) as file:
-        video, audio = file.add_stream(codec, rate=25), None
+        video = file.add_stream(codec, rate=25)
         assert isinstance(video, VideoStream)
+        audio: AudioStream | None = None
         video.width, video.height, video.pix_fmt = 176, 144, "yuv420p"
         if sound:
-            audio = file.add_stream(sound, rate=rate, layout="mono", bit_rate=96_000)
-            assert isinstance(audio, AudioStream)
+            added = file.add_stream(sound, rate=rate, layout="mono", bit_rate=96_000)
+            assert isinstance(added, AudioStream)
+            audio = added
         for i in range(50):
             frame = av.VideoFrame.from_ndarray(np.roll(image, i, axis=1), format="rgb24")
             frame.pts, frame.time_base = i, Fraction(1, 25)

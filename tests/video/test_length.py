@@ -137,7 +137,7 @@ def test_a_gap_in_the_sound_is_filled_and_sound_from_beyond_left_out(tmp_path: P
         video = file.add_stream("libx264", rate=10)
         video.width, video.height, video.pix_fmt = 80, 64, "yuv420p"
         sound = file.add_stream("flac", rate=RATE, layout="mono")
-        for i in range(40):
+        for _ in range(40):
             file.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         file.mux(video.encode(None))
         for start in (0, 2 * RATE, 100_000 * RATE):

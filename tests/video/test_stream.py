@@ -77,9 +77,7 @@ def watched(address: str, sleeps: list[float], until: int) -> list[Second]:
     """Watch until so many calls were broken off, at a tenth of a second a frame."""
     stub, ticks = Stub(Box(0.25, 0.25, 0.75, 0.75)), count()
     found: list[Second] = []
-    watch = watch_stream(
-        address, Analyzer(stub, stub), clock=lambda: next(ticks) / 10, sleep=sleeps.append
-    )
+    watch = watch_stream(address, Analyzer(stub, stub), clock=lambda: next(ticks) / 10, sleep=sleeps.append)
     with closing(watch) as seconds:
         for second in seconds:
             found.append(second)
@@ -112,7 +110,9 @@ def test_an_address_that_leads_nowhere_is_told(serve: Callable[..., str]) -> Non
         watched(serve(), [], until=1)
 
 
-@pytest.mark.parametrize("address", ["file:///etc/hostname", "/etc/hostname", "concat:a|b", "rtsp://", "x.mp4"])
+@pytest.mark.parametrize(
+    "address", ["file:///etc/hostname", "/etc/hostname", "concat:a|b", "rtsp://", "x.mp4"]
+)
 def test_nothing_but_addresses_of_servers_is_opened(address: str) -> None:
     with pytest.raises(VideoError, match="no address"):
         watched(address, [], until=1)
