@@ -32,12 +32,20 @@ class Analyzer:
     """A detector and an estimator put together. May be called from many threads at once.
 
     `notes` are sentences for whoever chose: which detector `auto` took instead of the best one, and why.
+    `names` are what `build_analyzer` makes the same one of, in another process as well, or None.
     """
 
-    def __init__(self, detector: Detector, estimator: Estimator, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        estimator: Estimator,
+        notes: tuple[str, ...] = (),
+        names: tuple[str, str] | None = None,
+    ) -> None:
         self.detector = detector
         self.estimator = estimator
         self.notes = notes
+        self.names = names
 
     @property
     def models(self) -> tuple[str, str]:
@@ -74,7 +82,8 @@ def build_analyzer(
             raise ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")
     cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
     found, notes = _build_detector(detector, progress)
-    return Analyzer(found, _build_estimator(estimator, progress), notes)
+    taken = detector if detector != "auto" else "bundled" if notes else "yunet"
+    return Analyzer(found, _build_estimator(estimator, progress), notes, (taken, estimator))
 
 
 def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from agegender.analyzer import Analyzer
 from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
-from agegender.cli import analyze, console
+from agegender.cli import console, outputs
 from agegender.errors import DatasetError
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
         console.require("evaluate", "altair", "vl_convert")
-        analyze.make_folder(options.plots)
+        outputs.make_folder(options.plots, "--plots")
     if options.batch and (options.box_only or options.face_px):
         raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
     analyzer, results = None if options.batch else console.build(options), list[Result]()
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             console.say(line)
     if options.plots:
         for name, svg in drawn(dataset.kind, results).items():
-            _write(options.plots / name, svg)
+            outputs.write_bytes(options.plots / name, svg.encode())
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
 
@@ -106,13 +106,6 @@ def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
     found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))
     return {f"{kind}-{what}.svg": charts.svg(chart) for what, chart in found.items()}
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"“{path}” cannot be written ({error.strerror}).") from error
 
 
 def _count(text: str) -> int:

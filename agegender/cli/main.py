@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from agegender.cli import analyze, app, batch, console, evaluate, models, summary, video
@@ -26,6 +28,13 @@ COMMANDS = {
 INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
 
 
+class Ended(KeyboardInterrupt):
+    """The system asks for the end, or the terminal was closed: as with Ctrl+C, nothing half stays behind."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments, or else the command line, say, and return the exit status.
 
@@ -39,12 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status: int = options.command(options)
+        with _signals():
+            status: int = options.command(options)
         sys.stdout.flush()
         return status
     except AgeGenderError as error:
         console.complain(str(error))
         return console.FAILED
+    except Ended as end:
+        return 128 + end.signal
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # nobody reads any more
@@ -69,6 +81,22 @@ def parser() -> argparse.ArgumentParser:
     for name, (command, does) in COMMANDS.items():
         command.add_arguments(each.add_parser(name, help=does))
     return whole
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Have what asks for the end raise `Ended`, for `with`."""
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    asking = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, end) for each in asking if signal.getsignal(each) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _drop_stdout() -> None:

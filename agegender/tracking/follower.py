@@ -14,7 +14,7 @@ from agegender.analyzer import Analyzer
 from agegender.drawing.view_options import ViewOptions
 from agegender.estimation.quality import warnings_of
 from agegender.tracking.fusion import SETTLE_S, view_weight
-from agegender.tracking.tracker import Track, Tracker
+from agegender.tracking.tracker import GONE_S, Track, Tracker
 from agegender.types import Face, Image
 
 LONG_SIDE_PX = 640
@@ -40,13 +40,14 @@ class Follower:
     """Follows the people of one video with an analyzer. Frames come one after another, from one thread.
 
     `budget_s` is about how long estimation may take a frame: with a slow estimator and many faces, those
-    that have waited longest come first. Without it every face that is due is estimated.
+    that have waited longest come first. Without it every face that is due is estimated. `rest_s` is the
+    tracker's.
     """
 
-    def __init__(self, analyzer: Analyzer, budget_s: float = math.inf) -> None:
+    def __init__(self, analyzer: Analyzer, budget_s: float = math.inf, rest_s: float = GONE_S) -> None:
         self.analyzer = analyzer
         self._budget_s = budget_s
-        self._tracker = Tracker()
+        self._tracker = Tracker(rest_s)
         self._view_cost_s = 0.0
         self._full_s = -math.inf
         self._size_px = (0, 0)

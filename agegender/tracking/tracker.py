@@ -21,6 +21,13 @@ BRIDGE_FRAMES = 2
 GONE_S = 5.0
 """After a pause this long nobody is taken for who was there before it."""
 
+SURE_SCORE = 0.85
+"""A face that was found with this score at its best is no doubtful one."""
+
+SAME_PLACE = 0.5
+"""What is doubtful and turns up with this much overlap (IoU) where something doubtful was lost less than
+`GONE_S` ago is the same: a patch of the background that the detector takes for a face now and then."""
+
 REACH, REACH_PER_S = 0.7, 1.0
 """How far from where it was expected a face may turn up, in sides of it: at once, and more each second."""
 
@@ -84,29 +91,47 @@ class Track:
 
 
 class Tracker:
-    """Gives each face of frame after frame the number of its person. Numbers count from 1."""
+    """Gives each face of frame after frame the number of its person. Numbers count from 1.
 
-    def __init__(self) -> None:
+    `rest_s` is for how long what is doubtful is known again in the same place.
+    """
+
+    def __init__(self, rest_s: float = GONE_S) -> None:
         self.tracks: tuple[Track, ...] = ()
+        self._rest_s = rest_s
+        self._lost: tuple[Track, ...] = ()
         self._last_number = 0
 
     def update(self, faces: Sequence[Face], time_s: float) -> tuple[Track, ...]:
         """Return the tracks after a frame with these faces; who was not found in it has `missed` above 0."""
         kept = [track for track in self.tracks if time_s - track.last_seen_s <= GONE_S]
         found = assign([track.box_at(time_s) for track in kept], _gaps(kept, time_s), faces)
-        tracks = []
+        tracks, lost = [], [track for track in self._lost if time_s - track.last_seen_s <= self._rest_s]
         for i, track in enumerate(kept):
             if i in found:
                 tracks.append(_seen(track, faces[found[i]], time_s))
             elif time_s - track.last_seen_s <= BRIDGE_S or track.missed + 1 < BRIDGE_FRAMES:
                 tracks.append(replace(track, missed=track.missed + 1))
+            else:
+                lost.append(track)
         for j, face in enumerate(faces):
             if j not in found.values():
-                self._last_number += 1
-                still = (0.0, 0.0, 0.0, 0.0)
-                tracks.append(Track(self._last_number, face, face.box, still, time_s, time_s))
-        self.tracks = tuple(tracks)
+                tracks.append(self._come_back(face, lost, time_s) or self._new(face, time_s))
+        self.tracks, self._lost = tuple(tracks), tuple(lost)
         return self.tracks
+
+    def _new(self, face: Face, time_s: float) -> Track:
+        self._last_number += 1
+        return Track(self._last_number, face, face.box, (0.0, 0.0, 0.0, 0.0), time_s, time_s)
+
+    def _come_back(self, face: Face, lost: list[Track], time_s: float) -> Track | None:
+        """Return what was lost in the place of a doubtful face, and take it out of the list."""
+        doubtful = [track for track in lost if track.face.score < SURE_SCORE]
+        best = max(doubtful, key=lambda track: track.face.box.iou(face.box), default=None)
+        if best is None or face.score >= SURE_SCORE or best.face.box.iou(face.box) < SAME_PLACE:
+            return None
+        lost.remove(best)
+        return _seen(best, face, time_s)
 
     def learn(self, number: int, estimate: Estimate, time_s: float, warnings: Collection[str] = ()) -> None:
         """Add what was estimated of a track's face, and its warnings, to what is known of the person."""
@@ -118,10 +143,11 @@ class Tracker:
     def scale(self, ratio: float) -> None:
         """Go on with frames that are `ratio` times as large as before: cameras change their minds."""
         self.tracks = tuple(_scaled(track, ratio) for track in self.tracks)
+        self._lost = tuple(_scaled(track, ratio) for track in self._lost)
 
     def forget(self) -> None:
         """Start afresh, as after a cut: whoever is found next is somebody new."""
-        self.tracks = ()
+        self.tracks = self._lost = ()
 
 
 def assign(expected: Sequence[Box], gaps_s: Sequence[float], faces: Sequence[Face]) -> dict[int, int]:

@@ -15,7 +15,7 @@ from agegender.drawing.view_options import ViewOptions
 from agegender.errors import VideoError
 from agegender.tracking.follower import Follower
 from agegender.tracking.people import Person, Sightings
-from agegender.tracking.tracker import Track
+from agegender.tracking.tracker import SURE_SCORE, Track
 from agegender.types import Analysis, Face, Image
 from agegender.video.container import Source
 from agegender.video.footage import Footage, Frame
@@ -70,8 +70,7 @@ def annotate_video(
     after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
     the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
     """
-    if target.exists():
-        raise VideoError(f"There is a file “{target}” already. Choose another name.")
+    refuse_existing(target)
     finished = False
     try:
         with open_video(source) as footage:
@@ -80,6 +79,12 @@ def annotate_video(
     finally:
         if not finished:
             target.unlink(missing_ok=True)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `VideoError` where there is a file of that name."""
+    if target.exists():
+        raise VideoError(f"There is a file “{target}” already. Choose another name.")
 
 
 def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:
@@ -134,8 +139,14 @@ class _Annotator:
 
     def _label(self, image: Image, time_s: float) -> Image:
         steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
-        read = [(track, reading) for track in steady if (reading := track.reading_at(time_s)) is not None]
+        numbered = [(track, self.sightings.number_of(track.number)) for track in steady]
+        read = [
+            (number, reading)
+            for track, number in numbered
+            if (number or track.face.score >= SURE_SCORE)
+            and (reading := track.reading_at(time_s)) is not None
+        ]
         height_px, width_px = image.shape[:2]
         analysis = Analysis(width_px, height_px, tuple(reading for _, reading in read), 0.0)
-        names = [str(track.number) for track, _ in read]
+        names = [str(number or "") for number, _ in read]
         return annotate(image, analysis, labels=self._options.view.labels, names=names)

@@ -12,6 +12,7 @@ import av
 from av.container import InputContainer
 
 from agegender.errors import VideoError
+from agegender.imaging.formats import VIDEOS, names
 
 MAX_BYTES = 200_000_000
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 4096, 3072
@@ -38,15 +39,8 @@ CODEC_OPTIONS = {
 }
 """FFmpeg's own limits, as the pictures of a video can grow on the way."""
 
-KINDS = "MP4, MOV, 3GP, WebM, MKV, AVI, MPEG, MTS, TS, WMV, FLV, GIF and animated WebP"
-ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".vob"),
-    *(".mts", ".m2ts", ".ts", ".wmv", ".asf", ".flv", ".gif", ".webp"),
-)
-"""What the names of videos end in."""
-
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
-NOT_A_VIDEO = f"This is not a video, or it is damaged. {KINDS} files can be read."
+NOT_A_VIDEO = f"This is not a video, or it is damaged. {names(VIDEOS)} can be read."
 PICTURE = "This is a picture and no video. Choose it on the page Photos, or with the command “analyze”."
 INCOMPLETE = "The video is incomplete: it breaks off before its end. Copy or download it again."
 TOO_MANY_BYTES = f"The file is larger than {MAX_BYTES // 1_000_000} MB. Shorten the video and try again."

@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from agegender.errors import VideoError
-from agegender.imaging.frames import Matrix, display_matrix, to_image
+from agegender.imaging.frames import Matrix, display_matrix, to_image, tone_mapper_for
+from agegender.imaging.hdr import ToneMapper
 from agegender.video.container import INCOMPLETE, Source, open_container, open_file
 from agegender.video.continuity import Continuity
 from agegender.video.footage import (
@@ -26,7 +27,7 @@ from agegender.video.footage import (
     shown_size,
 )
 from agegender.video.length import GUESSED, Ending
-from agegender.video.stills import Pictures, is_webp
+from agegender.video.stills import Pictures, is_webp, webp_pixels
 from agegender.video.streams import audio_stream, is_audible, video_stream
 
 MAX_LEAD_S = 60.0
@@ -56,6 +57,7 @@ class _Film:
         if (self.seconds or 0.0) > MAX_SECONDS:
             raise VideoError(TOO_LONG)
         self._view: tuple[Matrix, int, int] | None = None
+        self._tone_mapper: ToneMapper | None = None
 
     @property
     def part_read(self) -> float:
@@ -106,8 +108,10 @@ class _Film:
         if self._view is None:
             aspect = self._video.sample_aspect_ratio
             self._view = display_matrix(frame), *shown_size(frame.width, frame.height, aspect)
+            self._tone_mapper = tone_mapper_for(frame)
         try:
-            return Frame(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
+            image = to_image(frame, *self._view, self._tone_mapper)
+            return Frame(image, max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 
@@ -122,6 +126,16 @@ def open_video(source: Source) -> Iterator[Footage]:
         audible = is_audible(file)
         with open_container(file) as container:
             yield _Film(container, file, audible)
+
+
+def pixels_of(source: Source) -> int:
+    """Return how many pixels a frame of a video has. Raises `VideoError` as `open_video` does."""
+    with open_file(source) as file:
+        if is_webp(file):
+            return webp_pixels(file)
+        with open_container(file) as container:
+            video = video_stream(container)
+            return video.width * video.height
 
 
 def _start_s(video: Stream, sound: Stream | None) -> float:

@@ -283,7 +283,7 @@ def test_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
     assert run("analyze", "--json", path, "--annotate", "/proc") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "x.png: No picture can be put into" in printed.err
+    assert "Nothing can be written to “/proc”" in printed.err
 
 
 def test_notes_of_the_analyzer_are_no_results(
