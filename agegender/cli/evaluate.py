@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from agegender.cli import analyze, console
+from agegender.detection.orientation import TURNS
 from agegender.errors import DatasetError
 from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
@@ -46,6 +47,13 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         metavar="N",
         help="make it harder: scale pictures down until the face that was found is about N pixels high",
     )
+    one.add_argument(
+        "--turned",
+        type=int,
+        choices=TURNS,
+        default=0,
+        help="make it harder: turn pictures clockwise by so many degrees, which no tag tells",
+    )
     console.add_model_names(one)
     one.set_defaults(command=run)
 
@@ -55,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if options.plots:
         analyze.make_folder(options.plots)
     analyzer, results = console.build(options), list[Result]()
-    degradation = Degradation(options.box_only, options.face_px)
+    degradation = Degradation(options.box_only, options.face_px, options.turned)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
         for result in console.bar(evaluate(dataset, analyzer, options.limit, degradation), total):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -56,11 +57,14 @@ def decode(source: bytes | Path) -> Image:
     return decode_at_least(source, MAX_PIXELS)[0]
 
 
-def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tuple[int, int]]:
+def decode_at_least(
+    source: bytes | Path, long_side_px: int, longest: float = math.inf
+) -> tuple[Image, tuple[int, int]]:
     """Return the picture as `decode` does, maybe smaller, and the upright width and height of the whole.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
-    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time. Of a picture longer
+    than `longest` times its short side, a part of that shape counts in place of the whole.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
@@ -76,7 +80,7 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tup
                 raise ImageError(TOO_MANY_HUNGRY_PIXELS)
             refuse_many_scans(data, pixels)
             width, height = picture.size
-            scale = long_side_px / max(width, height)
+            scale = long_side_px / min(max(width, height), longest * min(width, height))
             picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
             picture.load()
             image = upright_rgb(picture)
