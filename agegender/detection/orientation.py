@@ -137,7 +137,7 @@ def in_turns(image: Image, detector: Detector, turns: Sequence[int]) -> Sequence
 
 def shows(faces: Sequence[Face]) -> float:
     """Return how much faces tell for the turn in which they were found."""
-    return sum(max(0.0, face.score - WEAK) for face in faces if is_upright(face))
+    return math.hypot(*(max(0.0, face.score - WEAK) for face in faces if is_upright(face)))
 
 
 def roll_degrees(face: Face) -> float:
