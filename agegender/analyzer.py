@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 
 from agegender.detection.cascade import bundled
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
-from agegender.detection.long_pictures import LONG, detect_any_shape
+from agegender.detection.long_pictures import detect_any_shape
 from agegender.detection.orientation import Upright, turned_face, upright
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
@@ -20,7 +21,7 @@ from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
 from agegender.imaging.io import decode, decode_at_least, read
 from agegender.models import store
-from agegender.models.http import Progress
+from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
@@ -51,6 +52,11 @@ class Analyzer:
         self.estimator = estimator
         self.notes = notes
         self.sure_upright = sure_upright
+
+    @property
+    def models(self) -> tuple[str, str]:
+        """The names of its detector and its estimator."""
+        return self.detector.name, self.estimator.name
 
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
         """Return what is read from an RGB image, faces from left to right.
@@ -150,11 +156,12 @@ def analyze_file(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analy
     not. Raises `ImageError` as `images.decode` does.
     """
     data = source if isinstance(source, bytes) else read(source)
-    image, whole_wh = decode_at_least(data, LOOK_PX, longest=LONG)
+    decoded = decode_at_least(data, LOOK_PX)
+    image, whole_wh = decoded.image, decoded.whole_wh
     if image.shape[1] == whole_wh[0]:
-        return image, analyzer(image)
+        return image, replace(analyzer(image), notes=decoded.notes)
     standing = analyzer.find(image)
     if any(min(face.box.width, face.box.height) < SHARP_PX for face in standing.faces):
         image = decode(data)
         standing = standing.enlarged(image)
-    return image, analyzer.read(standing).resized(*whole_wh)
+    return image, replace(analyzer.read(standing).resized(*whole_wh), notes=decoded.notes)

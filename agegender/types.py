@@ -155,6 +155,7 @@ class Analysis:
 
     `turned_degrees` is how far the picture must be turned clockwise to stand: 0, 90, 180 or 270. Faces are
     told in its pixels as it is.
+    `notes` are sentences about the file, for a person: that its last rows are missing, for example.
     """
 
     width_px: int
@@ -162,6 +163,7 @@ class Analysis:
     readings: tuple[Reading, ...]
     seconds: float
     turned_degrees: int = 0
+    notes: tuple[str, ...] = ()
 
     def resized(self, width_px: int, height_px: int) -> Analysis:
         """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from agegender.imaging.geometry import LONG_SHAPE
 from agegender.types import Detector, Face, Image
-
-LONG = 1.9
-"""Pictures of this shape or longer are looked at in squares, if a look at the whole would scale them down."""
 
 WHOLE_PX = 640
 """The long side up to which a look at the whole shows everything: no detector scales such a picture down."""
@@ -21,7 +19,7 @@ def detect_any_shape(image: Image, detector: Detector) -> tuple[Face, ...]:
     """Return the faces of an RGB image of any shape, most confident first; () where there are none."""
     height_px, width_px = image.shape[:2]
     found = list(detector.detect(image))
-    if max(width_px, height_px) <= max(WHOLE_PX, LONG * min(width_px, height_px)):
+    if max(width_px, height_px) <= max(WHOLE_PX, LONG_SHAPE * min(width_px, height_px)):
         return tuple(found)
     for left, top, side in squares(width_px, height_px):
         faces = detector.detect(image[top : top + side, left : left + side])

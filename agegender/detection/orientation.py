@@ -14,8 +14,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from agegender.detection.long_pictures import LONG, detect_any_shape
-from agegender.imaging.geometry import at_most, margin_crop, margin_square
+from agegender.detection.long_pictures import detect_any_shape
+from agegender.imaging.geometry import LONG_SHAPE, at_most, margin_crop, margin_square
 from agegender.types import Box, Detector, Face, Image
 
 TURNS, UPSIDE_DOWN = (0, 90, 180, 270), (0, 180)
@@ -98,7 +98,7 @@ def telling_part(image: Image, faces: Sequence[Face]) -> Image:
     """Return the part whose turns are looked at: all of a picture, of a long one the best face's square."""
     height_px, width_px = image.shape[:2]
     side = min(height_px, width_px)
-    if max(height_px, width_px) <= LONG * side:
+    if max(height_px, width_px) <= LONG_SHAPE * side:
         return image
     x, y = faces[0].box.center if faces else (width_px / 2, height_px / 2)
     left = round(min(max(0.0, x - side / 2), width_px - side))

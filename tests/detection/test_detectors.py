@@ -29,13 +29,15 @@ FACES = {
     "astronaut.png": Box(178.1, 65.0, 269.5, 176.4),
     "grace_hopper.jpg": Box(177.4, 123.4, 355.7, 335.7),
 }
-PHOTOS = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
-PHOTOS += ("stock-group-1", "stock-teen-3")
+PHOTOS = (
+    *("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927"),
+    *("stock-group-1", "stock-teen-3"),
+)
 
 
 def at_most(image: Image, long_side_px: int) -> Image:
     scale = min(1.0, long_side_px / max(image.shape))
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +82,8 @@ def test_yunet_finds_what_opencv_finds_with_the_same_weights(name: str, mirror: 
 def test_yunet_answers_in_pixels_of_a_picture_that_it_scaled_down(yunet: YuNet) -> None:
     image = decode(SAMPLES / "astronaut.png")
     (face,) = yunet.detect(image)
-    (large,) = yunet.detect(cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC))
+    enlarged = cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC)
+    (large,) = yunet.detect(np.asarray(enlarged, np.uint8))
     expected = Box(*(5 * side for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
     assert large.box.iou(expected) >= 0.9
     np.testing.assert_allclose(large.landmarks, 5 * np.array(face.landmarks), atol=15)
@@ -154,7 +157,7 @@ def crop_shift(matrix: np.ndarray, other: np.ndarray) -> tuple[float, float, flo
 
 @pytest.mark.parametrize("sample", FACES)
 def test_ssd_is_fed_as_opencv_feeds_it(ssd: SSD, mirror: Path, sample: str) -> None:
-    bgr = cv2.imread(str(SAMPLES / sample))
+    bgr = np.asarray(cv2.imread(str(SAMPLES / sample)))
     files = [str(mirror / f"opencv_face_detector{ending}") for ending in ("_uint8.pb", ".pbtxt")]
     net = cv2.dnn.readNet(*files)
     net.setInput(cv2.dnn.blobFromImage(bgr, 1.0, (300, 300), (104, 177, 123), swapRB=False, crop=False))

@@ -66,8 +66,8 @@ class Material:
             picture[top : top + size, left : left + size], (side_px, side_px), interpolation=cv2.INTER_AREA
         )
         part = part[:, ::-1] if rng.random() < 0.5 else part
-        part = np.ascontiguousarray(part)
-        return recolor(part, rng) if rng.random() < 0.5 else part
+        result = np.ascontiguousarray(part, np.uint8)
+        return recolor(result, rng) if rng.random() < 0.5 else result
 
     def clutter(self, scene: Image, rng: Generator, most: int) -> None:
         """Lay things over the scene that are no faces, and what an earlier net took for faces."""
@@ -82,7 +82,8 @@ class Material:
             self._lay(scene, np.concatenate([mistake, alpha], axis=2), np.exp(rng.normal(0, 0.3)), rng)
 
     def _lay(self, scene: Image, stamp: Image, scale: float, rng: Generator) -> None:
-        stamp = cv2.resize(stamp, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(stamp, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        stamp = np.asarray(resized, np.uint8)
         height, width = stamp.shape[:2]
         if min(height, width) < 4:
             return
