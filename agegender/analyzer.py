@@ -13,6 +13,7 @@ from agegender.detection.cascade import bundled
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.detection.long_pictures import detect_any_shape
 from agegender.detection.orientation import Upright, turned_face, upright
+from agegender.detection.second_opinion import SecondOpinion
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
 from agegender.errors import ModelError
@@ -123,7 +124,8 @@ def build_analyzer(
 
 def _build_detector(name: str, progress: Progress | None) -> Detector:
     if name == "yunet":
-        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]))
+        second = SecondOpinion(_fetch("bundled", progress)["refinement.onnx"])
+        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]), second=second)
     if name == "bundled":
         return bundled(_fetch(name, progress))
     files = _fetch("ssd", progress)

@@ -12,13 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from agegender.detection.candidates import NOTHING, Candidates, joined
+from agegender.detection.second_opinion import MARGIN
 from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.models.session import onnx_session
 from agegender.types import Face, Image
-
-MARGIN = 0.3
-"""What the second stage sees around a box, on each side, in parts of its longer side."""
 
 CLOSE_UP_PX = 160
 """At this size a face that fills the picture is well within what the first stage knows: 280 pixels."""

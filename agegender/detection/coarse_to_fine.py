@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.detection.candidates import Candidates, joined
+from agegender.detection.second_opinion import SecondOpinion
 from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
@@ -55,16 +56,22 @@ take a little less time, as they fit the processor's cache."""
 class CoarseToFineDetector:
     """A detector that looks twice: as a rule far quicker than one closer look, with nearly the same faces.
 
-    `score` is the least confidence of a face.
+    `score` is the least confidence of a face; `second`, where there is one, is asked about those that are not
+    sure.
     """
 
-    def __init__(self, detector: YuNet, *, score: float = 0.7) -> None:
+    def __init__(self, detector: YuNet, *, score: float = 0.7, second: SecondOpinion | None = None) -> None:
         self.name = detector.name
         self.detector = detector
         self.score = score
+        self.second = second
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
+        faces = self._found(image)
+        return self.second.confirmed(image, faces) if self.second else faces
+
+    def _found(self, image: Image) -> tuple[Face, ...]:
         height, width = image.shape[:2]
         first_px = first_look_px(width, height)
         seen = self.detector.seen(image, first_px, DOUBT)
