@@ -18,14 +18,14 @@ from agegender.detection.long_pictures import detect_any_shape
 from agegender.imaging.geometry import LONG_SHAPE, at_most, margin_crop, margin_square
 from agegender.types import Box, Detector, Face, Image
 
-TURNS, UPSIDE_DOWN = (0, 90, 180, 270), (0, 180)
-"""Degrees, clockwise."""
+TURNS, UPSIDE_DOWN, OTHERS = (0, 90, 180, 270), (0, 180), (90, 180, 270)
+"""Degrees, clockwise: all, those of a face that is not on its side, those that the first look leaves."""
 
 FACE_PX = 50
 """How high the largest face in doubt is when its picture's turns are looked at: of FairFace's training faces
 the best turn was as often right as at twice the size."""
 
-LEAST_PX, NOBODY_PX, MOST_PX = 96, 384, 640
+LEAST_PX, NOBODY_PX, MOST_PX = 96, 320, 640
 """The least and most long side of such a look, and the one where nobody was found."""
 
 WEAK = 0.6
@@ -84,6 +84,7 @@ def upright(image: Image, detector: Detector, sure: float) -> Upright:
     if any(face.score >= sure and is_upright(face) for face in faces):
         return _with_lying(image, faces, detector, sure)
     turns = UPSIDE_DOWN if any(face.score >= ON_ITS_SIDE * sure for face in faces) else TURNS
+    turns = turns if faces else OTHERS
     part = telling_part(image, faces)
     degrees, clear = best_turn(at_most(part, _look_px(part, faces)), detector, turns)
     if degrees:
@@ -109,15 +110,17 @@ def telling_part(image: Image, faces: Sequence[Face]) -> Image:
 def best_turn(image: Image, detector: Detector, turns: Sequence[int] = TURNS) -> tuple[int, bool]:
     """Return which of the turns a small RGB picture needs to stand, and whether that is clear.
 
-    The first of them where nothing is to be seen in any.
+    0 where nothing is to be seen in any.
     """
     return best_of(turns, in_turns(image, detector, turns))
 
 
 def best_of(turns: Sequence[int], found: Sequence[Sequence[Face]]) -> tuple[int, bool]:
-    """Return the turn in which most was found, and whether that is clear."""
+    """Return the turn in which most was found, or 0 where nothing was, and whether that is clear."""
     shown = [shows(faces) for faces in found]
     best = shown.index(max(shown))
+    if not shown[best]:
+        return 0, False
     others = shown[:best] + shown[best + 1 :]
     return turns[best], shown[best] - max(others) >= CLEAR
 

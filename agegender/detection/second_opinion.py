@@ -29,8 +29,8 @@ LEAST_LYING = 0.5
 class SecondOpinion:
     """The second stage of the bundled detector, asked about another one's boxes.
 
-    `path` is an ONNX file that takes `crops`, BGR uint8 (n, size, size, 3), and `scores`, float32 (n,), and gives
-    `is_face`, 0 to 1, (n,).
+    `path` is an ONNX file that takes `crops`, BGR uint8 (n, size, size, 3), and `scores`, float32 (n,), and
+    gives `is_face`, 0 to 1, (n,).
     """
 
     def __init__(self, path: Path) -> None:

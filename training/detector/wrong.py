@@ -3,8 +3,8 @@
     python -m training.detector.wrong NOBODY FIRST YUNET TARGET [--rounds N]
 
 NOBODY is a folder of pictures in which nobody is to be seen, as somebody who looked through them says; FIRST
-the first stage's file and YUNET YuNet-n's. In every round each picture is looked at once, whole or a part of it,
-at one of a few sizes, with so low a limit that much is found. Into TARGET, a file for NumPy, go `crops`
+the first stage's file and YUNET YuNet-n's. In every round each picture is looked at once, whole or a part of
+it, at one of a few sizes, with so low a limit that much is found. Into TARGET, a file for NumPy, go `crops`
 (n, 80, 80, 3) BGR, each found box with as much again around it, `score` (n,), and `held_out` (n,): of every
 tenth picture.
 """
@@ -31,7 +31,7 @@ SIZES_PX = (256, 384, 512)
 
 
 def view_of(picture: Image, rng: Generator) -> Image:
-    """Return the BGR or BGRA picture, whole or in part, at one of a few sizes, on some colour where transparent."""
+    """Return the picture, whole or in part, at one of a few sizes, BGR; a transparent one on some colour."""
     bgr = picture[:, :, :3]
     if picture.shape[2] == 4:
         alpha = picture[:, :, 3:].astype(np.float32) / 255
