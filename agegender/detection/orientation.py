@@ -83,8 +83,9 @@ def upright(image: Image, detector: Detector, sure: float) -> Upright:
     faces = detect_any_shape(image, detector)
     if any(face.score >= sure and is_upright(face) for face in faces):
         return _with_lying(image, faces, detector, sure)
-    turns = UPSIDE_DOWN if any(face.score >= ON_ITS_SIDE * sure for face in faces) else TURNS
-    turns = turns if faces else OTHERS
+    turns: tuple[int, ...] = TURNS if faces else OTHERS
+    if any(face.score >= ON_ITS_SIDE * sure for face in faces):
+        turns = UPSIDE_DOWN
     part = telling_part(image, faces)
     degrees, clear = best_turn(at_most(part, _look_px(part, faces)), detector, turns)
     if degrees:

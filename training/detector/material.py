@@ -110,9 +110,9 @@ def masked(chip: Chip, rng: Generator) -> Chip:
     corners += [chin + across * 0.75, chin + down * 0.12, chin - across * 0.75]
     plain = np.array([rng.choice([240, 220, 60, 20]) + rng.normal(0, 12) for _ in range(3)])
     color = rng.uniform(0, 255, 3) if rng.random() < 0.5 else plain
-    cover = np.zeros(image.shape[:2], np.float32)
-    cv2.fillPoly(cover, [np.array(corners).round().astype(np.int32)], 1.0)
-    cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.5, 1.5))[:, :, None]
+    drawn = np.zeros(image.shape[:2], np.float32)
+    cv2.fillPoly(drawn, [np.array(corners).round().astype(np.int32)], 1.0)
+    cover = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.5, 1.5))[:, :, None]
     shade = 0.6 + 0.4 * image.mean(axis=2, keepdims=True) / max(1.0, float(image.mean()) * 1.2)
     laid = np.clip(color * np.clip(shade, 0.4, 1.2), 0, 255)
     return Chip((image * (1 - cover) + laid * cover).astype(np.uint8), chip.faces)
