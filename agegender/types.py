@@ -19,7 +19,7 @@ Point = tuple[float, float]
 RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53", "60–100")
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
-WARNINGS = ("small", "blurred", "dark", "turned away", "cut off")
+WARNINGS = ("small", "blurred", "dark", "turned away", "cut off", "tilted")
 """What a reading may be trusted less for; see `agegender.estimation.quality`."""
 
 
@@ -153,6 +153,8 @@ class Reading:
 class Analysis:
     """All that was read from one picture; `readings` is empty when no face was found.
 
+    `turned_degrees` is how far the picture must be turned clockwise to stand: 0, 90, 180 or 270. Faces are
+    told in its pixels as it is.
     `notes` are sentences about the file, for a person: that its last rows are missing, for example.
     """
 
@@ -160,6 +162,7 @@ class Analysis:
     height_px: int
     readings: tuple[Reading, ...]
     seconds: float
+    turned_degrees: int = 0
     notes: tuple[str, ...] = ()
 
     def resized(self, width_px: int, height_px: int) -> Analysis:

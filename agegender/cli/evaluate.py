@@ -11,6 +11,7 @@ from agegender.analyzer import Analyzer
 from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
 from agegender.cli import console, outputs
+from agegender.detection.orientation import TURNS
 from agegender.errors import DatasetError
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
@@ -19,6 +20,9 @@ from agegender.evaluation.report import Models, report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate, judge_readings
 
 NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
+
+
+MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only, --face-px and --turned."
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
@@ -50,6 +54,13 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         help="make it harder: scale pictures down until the face that was found is about N pixels high",
     )
     one.add_argument(
+        "--turned",
+        type=int,
+        choices=TURNS,
+        default=0,
+        help="make it harder: turn pictures clockwise by so many degrees, which no tag tells",
+    )
+    one.add_argument(
         "--batch",
         type=Path,
         metavar="FOLDER",
@@ -64,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
     if options.plots:
         console.require("evaluate", "altair", "vl_convert")
         outputs.make_folder(options.plots, "--plots")
-    if options.batch and (options.box_only or options.face_px):
-        raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
+    if options.batch and (options.box_only or options.face_px or options.turned):
+        raise DatasetError(MADE_HARDER)
     analyzer, results = None if options.batch else console.build(options), list[Result]()
-    degradation = Degradation(options.box_only, options.face_px)
+    degradation = Degradation(options.box_only, options.face_px, options.turned)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
         models, judged = _judged(dataset, options, analyzer, degradation)

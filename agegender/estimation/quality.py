@@ -51,6 +51,7 @@ WORDS = {
     "dark": "poorly lit",
     "turned away": "turned away",
     "cut off": "cut off by the picture's edge",
+    "tilted": "perhaps on its side or upside down",
 }
 """What is said of a face with each of the warnings, after 'The face is'."""
 
@@ -106,8 +107,11 @@ def inside(image: Image, face: Face) -> float:
     return float(common / max(1e-6, cv2.contourArea(corners.astype(np.float32))))
 
 
-def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
-    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order."""
+def warnings_of(image: Image, face: Face, tilted: bool = False) -> tuple[str, ...]:
+    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order.
+
+    `tilted` is whether it stayed unsure which way up the face is.
+    """
     seen = measure(image, face)
     holds = (
         seen.height_px < LEAST_PX,
@@ -115,6 +119,7 @@ def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
         seen.light < LEAST_LIGHT,
         seen.frontal is not None and seen.frontal < LEAST_FRONTALITY,
         seen.inside < LEAST_INSIDE,
+        tilted,
     )
     return tuple(name for name, held in zip(WARNINGS, holds, strict=True) if held)
 

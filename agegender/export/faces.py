@@ -66,6 +66,7 @@ def to_object(file: str, analysis: Analysis) -> dict[str, object]:
         "file": file,
         "width_px": analysis.width_px,
         "height_px": analysis.height_px,
+        "turned": analysis.turned_degrees,
         "faces": [_face_object(reading) for reading in analysis.readings],
         "notes": list(analysis.notes),
     }

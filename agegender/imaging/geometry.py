@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from agegender.types import Box, Image
 
+LONG_SHAPE = 1.9
+"""Pictures with sides like this or longer, panoramas and tall screenshots, are looked at part by part."""
+
 
 def scale_down(image: Image, width_px: int, height_px: int) -> Image:
     """Return the RGB image with `width_px` by `height_px` pixels, neither more than it has.

@@ -20,6 +20,7 @@ from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.imaging.first_frame import seek_first_frame
 from agegender.imaging.formats import PICTURES, names
+from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
 from agegender.imaging.nclx import light_of
 from agegender.imaging.signatures import message as unread_message
@@ -92,7 +93,8 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
     """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
-    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time. Of a picture longer
+    than `LONG_SHAPE`, a part of that shape counts in place of the whole.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
@@ -138,7 +140,7 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
             raise ImageError(TOO_MANY_HUNGRY_PIXELS)
         refuse_many_scans(data, pixels)
         width, height = picture.size
-        scale = long_side_px / max(width, height)
+        scale = long_side_px / min(max(width, height), LONG_SHAPE * min(width, height))
         picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
         wide = pixels <= MAX_RARE_PIXELS and ";16" in str(getattr(picture, "tile", "")[:1])
         moved = seek_first_frame(picture)
