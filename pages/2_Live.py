@@ -49,9 +49,11 @@ def controls(control: Control) -> bool:
 
 
 def latest_of(control: Control) -> Latest | None:
-    """Return the newest frame and who is in it, while a video plays."""
-    processor = state.live_ways[control.camera].processor
-    return processor.latest if control.phase == "playing" else None
+    """Return the newest frame while a video plays, unless it has faces that are to be hidden."""
+    latest: Latest | None = state.live_ways[control.camera].processor.latest
+    if control.phase != "playing" or latest is None:
+        return None
+    return latest if latest.hides or not chosen.look.blur else None
 
 
 def step(control: Control) -> bool:
@@ -99,7 +101,7 @@ with video:
     place = st.container(gap=None)
     mirror = controls(control)
     live_panels.show_way(control)
-    live_panels.show_kept_picture()
+    live_panels.show_kept_picture(chosen.look.blur)
     st.caption(PRIVACY)
 for way in state.live_ways.values():
     way.processor.settings = Settings(analyzer, chosen.look, mirror)
