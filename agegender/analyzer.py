@@ -19,7 +19,7 @@ from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
 from agegender.imaging.io import decode, decode_at_least, read
 from agegender.models import store
-from agegender.models.http import Progress
+from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 
@@ -37,6 +37,11 @@ class Analyzer:
         self.detector = detector
         self.estimator = estimator
         self.notes = notes
+
+    @property
+    def models(self) -> tuple[str, str]:
+        """The names of its detector and its estimator."""
+        return self.detector.name, self.estimator.name
 
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
         """Return what is read from an upright RGB image, faces from left to right.
