@@ -88,7 +88,7 @@ if "live" not in state:
     state.live_ways = {camera: WebRTC(VideoProcessor(starts)) for camera in live_view.CAMERAS}
     state.live_socket = WebSocket(state.live_ways["Front"].processor)
 control: Control = state.live
-if "live-camera" not in state:  # another page was shown meanwhile, with which the camera went
+if state.get("live_drawn") and "live-camera" not in state:  # another page was shown meanwhile
     control.left()
 if not control.busy:
     state.live_ice = ice_servers(os.environ)  # credentials expire, so they are made anew
@@ -100,6 +100,7 @@ video, side = st.columns([5, 3], gap="medium")
 with video:
     place = st.container(gap=None)
     mirror = controls(control)
+    state.live_drawn = True  # and not before: a first run may have been cut short
     live_panels.show_way(control)
     live_panels.show_kept_picture(chosen.look.blur)
     st.caption(PRIVACY)
