@@ -20,7 +20,7 @@ from agegender.text import plural
 from agegender.types import Image
 
 MAX_STEM_BYTES = 220
-"""With what is put behind it, a name stays below the 255 bytes that file systems allow."""
+"""Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
 """So many kinds of files that were passed over are told one by one."""

@@ -25,15 +25,15 @@ COLUMNS = (
 """What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
 to right; `age_0–2` and its like are the probabilities of the eight ranges."""
 
-# What `json` leaves as it is, and a terminal may obey or a program may take for the end of a line.
+# Left unescaped by `json`, but a terminal may obey them or a program take them for line ends.
 JSON_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
-# Spreadsheets run text that begins with one of these, in full width too, or after white space.
+# Spreadsheets evaluate text that begins with one of these, full-width forms and leading spaces included.
 FORMULA_STARTS = "=+-@＝＋－＠"
 
 
 def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return one JSON object a picture, each on a line of its own (JSON Lines)."""
+    """One JSON object per picture, one per line (JSON Lines)."""
     for file, analysis in analyses:
         line = json.dumps(to_object(file, analysis), ensure_ascii=False)
         yield JSON_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
@@ -51,7 +51,7 @@ def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return a table of one line a face, and one for each picture without any."""
+    """A table with one line per face, and one per picture without faces."""
     yield "face  gender       age     years  80 % in  score  file"
     for file, analysis in analyses:
         for number, reading in enumerate(analysis.readings, 1):
@@ -61,7 +61,7 @@ def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def to_object(file: str, analysis: Analysis) -> dict[str, object]:
-    """Return one picture's analysis as JSON's dictionaries, lists, texts and rounded numbers."""
+    """One picture's analysis as JSON-ready dictionaries, with rounded numbers."""
     return {
         "file": file,
         "width_px": analysis.width_px,
@@ -72,7 +72,7 @@ def to_object(file: str, analysis: Analysis) -> dict[str, object]:
 
 
 def rows(file: str, analysis: Analysis) -> list[tuple[str | int | float, ...]]:
-    """Return one tuple a face, of texts and rounded numbers in the order of `COLUMNS`."""
+    """One tuple per face, in the order of `COLUMNS`, with rounded numbers."""
     return [
         (
             file,
@@ -93,7 +93,7 @@ def rows(file: str, analysis: Analysis) -> list[tuple[str | int | float, ...]]:
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, and with nothing in it that a terminal would obey."""
+    """Replace line breaks and control characters, which a terminal would obey, by '?'."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
