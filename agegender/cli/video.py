@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from agegender.cli import console
 from agegender.errors import VideoError
+from agegender.text import NO_FACE, percent
 
 if TYPE_CHECKING:
     from agegender.tracking.people import Person
@@ -66,14 +67,14 @@ def annotate(options: argparse.Namespace) -> int:
 
 def _lines(people: tuple[Person, ...]) -> list[str]:
     if not people:
-        return ["no face found"]
+        return [NO_FACE]
     head = "person  gender       age     years  80 % in  seconds"
     return [head, *map(_line, people)]
 
 
 def _line(person: Person) -> str:
     age, gender = person.age, person.gender
-    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
+    sure = f"{gender.label} {percent(gender.probability)}"
     interval = f"{age.low:.0f}–{age.high:.0f}"
     years = f"{age.range:<6}  {age.years:>5.0f}  {interval:<7}"
     return f"{person.number:>6}  {sure:<11}  {years}  {person.seconds:>7.1f}"

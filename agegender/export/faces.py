@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from agegender.text import NO_FACE, percent
 from agegender.types import RANGES, Analysis, Reading
 
 Named = tuple[str, Analysis]
@@ -57,7 +58,7 @@ def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
         for number, reading in enumerate(analysis.readings, 1):
             yield _table_row(number, reading, file)
         if not analysis.readings:
-            yield f"   –  {'no face found':<42}  {printable(file)}"
+            yield f"   –  {NO_FACE:<42}  {printable(file)}"
 
 
 def to_object(file: str, analysis: Analysis) -> dict[str, object]:
@@ -136,7 +137,7 @@ def _harmless(text: str) -> str:
 
 def _table_row(number: int, reading: Reading, file: str) -> str:
     age, gender = reading.age, reading.gender
-    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
+    sure = f"{gender.label} {percent(gender.probability)}"
     interval = f"{age.low:.0f}–{age.high:.0f}"
     warnings = f"  ({', '.join(reading.warnings)})" if reading.warnings else ""
     return (
