@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-
 NO_FACE = "no face found"
 """How tables and pages put it; a picture without faces is an analysis without readings, never an error."""
 
