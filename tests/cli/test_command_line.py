@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -96,6 +97,7 @@ def test_start_takes_only_what_it_needs() -> None:
     assert done.stdout == b"set()\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are another thing on this system")
 @pytest.mark.parametrize(("end", "status"), [("interrupt", 130), ("close", 141)])
 def test_reader_that_had_enough_ends_it_quietly(end: str, status: int) -> None:
     # As from a terminal: what runs in the background may have been told to ignore Ctrl-C.
