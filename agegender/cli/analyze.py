@@ -23,7 +23,7 @@ MAX_STEM_BYTES = 220
 """Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
-"""So many kinds of files that were passed over are told one by one."""
+"""At most this many kinds of skipped files are listed one by one."""
 
 FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "table": table_lines,
