@@ -20,7 +20,7 @@ RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53"
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
 WARNINGS = ("small", "blurred", "dark", "turned away", "cut off")
-"""Reasons to trust a reading less; see `agegender.estimation.quality`."""
+"""What a reading may be trusted less for; see `agegender.estimation.quality`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from agegender.cli import console
 from agegender.errors import VideoError
-from agegender.text import NO_FACE, percent
 
 if TYPE_CHECKING:
     from agegender.tracking.people import Person
@@ -67,14 +66,14 @@ def annotate(options: argparse.Namespace) -> int:
 
 def _lines(people: tuple[Person, ...]) -> list[str]:
     if not people:
-        return [NO_FACE]
+        return ["no face found"]
     head = "person  gender       age     years  80 % in  seconds"
     return [head, *map(_line, people)]
 
 
 def _line(person: Person) -> str:
     age, gender = person.age, person.gender
-    sure = f"{gender.label} {percent(gender.probability)}"
+    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
     interval = f"{age.low:.0f}–{age.high:.0f}"
     years = f"{age.range:<6}  {age.years:>5.0f}  {interval:<7}"
     return f"{person.number:>6}  {sure:<11}  {years}  {person.seconds:>7.1f}"

@@ -52,7 +52,7 @@ def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """A table with one line per face, and one per picture without faces."""
+    """Return a table of one line a face, and one for each picture without any."""
     yield "face  gender       age     years  80 % in  score  file"
     for file, analysis in analyses:
         for number, reading in enumerate(analysis.readings, 1):

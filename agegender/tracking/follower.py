@@ -39,8 +39,8 @@ LIKE, SAME_COLOURS = 0.25, 0.6
 class Follower:
     """Follows the people in one video. Call it with frames in order, from one thread.
 
-    `budget_s` is roughly how long estimation may take per frame: with a slow estimator and many faces, those
-    that have waited longest go first. By default every face that is due is estimated.
+    `budget_s` is about how long estimation may take a frame: with a slow estimator and many faces, those
+    that have waited longest come first. Without it every face that is due is estimated.
     """
 
     def __init__(self, analyzer: Analyzer, budget_s: float = math.inf) -> None:

@@ -20,11 +20,9 @@ MAX_PEOPLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person in a video.
-
-    `number` is the one on the boxes, `age` and `gender` fuse all views, `spans` is when the person is in
-    view, `crop` the best view of the face as a small JPEG file, and `warnings` hold for most views.
-    """
+    """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
+    when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
+    for most views."""
 
     number: int
     age: Age
@@ -51,7 +49,7 @@ class _Seen:
 
 
 class Sightings:
-    """Gathers tracks frame by frame. Somebody detected only once is taken for a false positive."""
+    """Gathers tracks of frame after frame. Who is found once only is taken for a mistake of the detector."""
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
@@ -80,7 +78,7 @@ class Sightings:
             spans[-1] = (spans[-1][0], time_s)
 
     def people(self) -> tuple[Person, ...]:
-        """Everybody who was seen, by number."""
+        """Return everybody who was seen, in the order of their numbers."""
         least = min(2, self._frames)
         return tuple(
             Person(number, known.age, known.gender, tuple(seen.spans), seen.crop, known.warnings())

@@ -84,7 +84,7 @@ class Track:
 
 
 class Tracker:
-    """Gives each face the number of its person, frame after frame, counting from 1."""
+    """Gives each face of frame after frame the number of its person. Numbers count from 1."""
 
     def __init__(self) -> None:
         self.tracks: tuple[Track, ...] = ()
@@ -120,7 +120,7 @@ class Tracker:
         self.tracks = tuple(_scaled(track, ratio) for track in self.tracks)
 
     def forget(self) -> None:
-        """Drop all tracks, as after a cut."""
+        """Start afresh, as after a cut: whoever is found next is somebody new."""
         self.tracks = ()
 
 

@@ -43,7 +43,7 @@ ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".vob"),
     *(".mts", ".m2ts", ".ts", ".wmv", ".asf", ".flv", ".gif", ".webp"),
 )
-"""File name endings of videos."""
+"""What the names of videos end in."""
 
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
 NOT_A_VIDEO = f"This is not a video, or it is damaged. {KINDS} files can be read."
