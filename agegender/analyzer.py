@@ -114,7 +114,7 @@ def analyze_file(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analy
     """Return the RGB picture, maybe smaller than in its file, and its analysis in the file's own pixels.
 
     A large JPEG is decoded at half its size or less while all its faces are sharp so, and whole where one is
-    not. Raises `ImageError` as `imaging.io.decode` does.
+    not. Raises `ImageError` as `images.decode` does.
     """
     data = source if isinstance(source, bytes) else read(source)
     decoded = decode_at_least(data, LOOK_PX)
