@@ -29,10 +29,10 @@ AHEAD_MB = 120
 """What the next picture may take while one is analysed: one of 10 megapixels, or a part of a large JPEG."""
 
 MAX_STEM_BYTES = 220
-"""With what is put behind it, a name stays below the 255 bytes that file systems allow."""
+"""Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
-"""So many kinds of files that were passed over are told one by one."""
+"""At most this many kinds of skipped files are listed one by one."""
 
 FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "table": table_lines,

@@ -25,7 +25,7 @@ COMMANDS = {
     "app": (app, "serve the web app"),
 }
 
-INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
+INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells report programs ended by SIGINT and SIGPIPE
 
 
 class Ended(KeyboardInterrupt):
@@ -36,13 +36,13 @@ class Ended(KeyboardInterrupt):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments, or else the command line, say, and return the exit status.
+    """Run a command; return its exit status.
 
-    0 when all went well, 1 when something could not be read or had, of which stderr tells; `SystemExit`
-    with 2 for wrong usage. stdout gets nothing but results, in UTF-8.
+    0 if all went well, 1 if something could not be read or fetched, which stderr tells; `SystemExit` with 2
+    for wrong usage. stdout gets nothing but results, in UTF-8.
     """
     options = parser().parse_args(arguments)
-    if not sys.warnoptions:  # Pillow warns of odd metadata, which is nothing to whoever has such a file
+    if not sys.warnoptions:  # Pillow warns about odd metadata, which is of no use here
         warnings.filterwarnings("ignore", module=r"PIL\.")
     console.silence_libraries()
     for stream in (sys.stdout, sys.stderr):
@@ -100,5 +100,5 @@ def _signals() -> Iterator[None]:
 
 
 def _drop_stdout() -> None:
-    """Keep Python from complaining when it flushes, at its end, what cannot be written."""
+    """Keep Python from complaining at exit about output that it cannot flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

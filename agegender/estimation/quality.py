@@ -32,7 +32,7 @@ FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
 """What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
 
 BRIGHTEST = 115
-"""The so-manieth brightest pixel is how bright the face is: one in twenty of the inner 48×48 is brighter."""
+"""The brightness of a face is this percentile of its inner 48×48 pixels: one in twenty is brighter."""
 
 # Second differences along a row, a column and both diagonals.
 WAYS = tuple(

@@ -1,4 +1,4 @@
-"""The people of a video: what is known of each, and as text: CSV for spreadsheets, JSON for programs."""
+"""The people in a video as text: CSV for spreadsheets, JSON for programs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def people_csv(people: Sequence[Person]) -> str:
 
 
 def people_json(name: str, people: Sequence[Person]) -> str:
-    """Return one JSON object, as readable text: the video's file name and a list of its people."""
+    """One indented JSON object: the video's file name and its people."""
     found = {"file": name, "people": [_person_object(person) for person in people]}
     return json.dumps(found, ensure_ascii=False, indent=2)
 

@@ -1,4 +1,4 @@
-"""Who is seen when in a video, gathered while it is gone through."""
+"""Who is seen when in a video, gathered frame by frame."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from agegender.tracking.tracker import SURE_SCORE, Track
 from agegender.types import Age, Gender, Image
 
 Span = tuple[float, float]
-"""From when to when, in seconds from the beginning of a video."""
+"""(start, end) in seconds from the beginning of the video."""
 
 LIVED_S = 1.0
 """A doubtful face counts when it has been in view for so long."""
 
 MAX_PEOPLE = 200
-"""So many are kept, those who are seen longest: each takes some kilobytes, however long the video."""
+"""At most this many are kept, those seen longest: each takes a few kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Person:
 
     @property
     def seconds(self) -> float:
-        """For how long the person is in view, all in all."""
+        """Total time in view."""
         return sum(end_s - start_s for start_s, end_s in self.spans)
 
 
@@ -74,7 +74,7 @@ class Sightings:
         self._frames = 0
 
     def add(self, tracks: Sequence[Track], image: Image, time_s: float) -> None:
-        """Take note of the tracks in an analysed RGB frame; crops of faces are cut out of it."""
+        """Record the tracks of an analysed RGB frame, from which crops are cut."""
         self.end(time_s)
         self._frames += 1
         for track in tracks:
@@ -96,7 +96,7 @@ class Sightings:
         return seen.number if seen else 0
 
     def end(self, time_s: float) -> None:
-        """Say that who was in view was so until now."""
+        """Extend the open spans to `time_s`."""
         for number in self._in_view:
             spans = self._seen[number].spans
             spans[-1] = (spans[-1][0], time_s)
@@ -136,7 +136,7 @@ class Sightings:
             seen.crop = encode_jpeg(margin_crop(image, track.face.box, CROP_MARGIN, CROP_PX))
 
     def _forget(self, present: set[int]) -> None:
-        """Forget who was found once and is gone, and of too many those who were seen shortest."""
+        """Drop false positives that are gone and, above `MAX_PEOPLE`, those seen least."""
         gone = [number for number in self._seen if number not in present]
         for number in gone:
             if self._seen[number].sightings < 2:
@@ -152,7 +152,7 @@ class Sightings:
 
 
 def whole(before: Evidence | None, now: Evidence) -> Evidence:
-    """Return the evidence of a whole video: a track's own fades, and its end would outweigh all before."""
+    """Evidence of the whole video. A track's own fades, so its end would outweigh all before."""
     if before is None:
         return now
     weight = before.weight + now.weight

@@ -1,4 +1,4 @@
-"""Annotating videos: from a file to an MP4 file with boxes and labels, in one pass and in little memory."""
+"""Annotating videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """How far it is: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
+    """Progress: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
     has taken, and the newest frame as it was drawn (RGB).
 
     Only the last one has `people`; the file is then complete. `notes` are sentences for whoever asked.
@@ -55,7 +55,7 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """About how many seconds it will still take; None as long as nobody can tell."""
+        """Estimated seconds remaining; None while unknown."""
         if self.part < 0.01 or self.elapsed_s < 1:
             return None
         return self.elapsed_s * (1 / self.part - 1)
@@ -111,7 +111,7 @@ def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator
 
 
 class _Annotator:
-    """Draws frame after frame, and remembers who is in view."""
+    """Draws frame after frame and records who is in view."""
 
     def __init__(self, analyzer: Analyzer, options: Options) -> None:
         self.sightings = Sightings()
@@ -121,7 +121,7 @@ class _Annotator:
         self._analysed_s = self._due_s = -math.inf
 
     def draw(self, frame: Frame) -> Image:
-        """Return the frame with a box and a label a person, analysed if that is due."""
+        """Analyse the frame if due; return it with a box and a label per person."""
         image, options = frame.image, self._options
         is_due = options.view.blur or frame.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
         if is_due:

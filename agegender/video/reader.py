@@ -1,4 +1,4 @@
-"""Reading videos: frames and sound one after the other, as a player shows them, within limits."""
+"""Reading videos: frames and sound in the order of a player, within limits."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from agegender.video.stills import Pictures, is_webp, webp_pixels
 from agegender.video.streams import audio_stream, is_audible, video_stream
 
 MAX_LEAD_S = 60.0
-"""So much earlier than the picture sound may begin."""
+"""How much earlier than the picture sound may begin."""
 
 LEADING_S = 0.1
-"""Sound that is not played, but from which a decoder starts."""
+"""Sound that only primes the decoder and is not played."""
 
 UNREADABLE_PACKETS = 250
-"""So many packets in which there is no picture are enough to give up."""
+"""Give up after this many packets without a picture."""
 
 DAMAGED = "The video is damaged: no picture in it can be read. Copy or download it again."
 
@@ -93,7 +93,7 @@ class _Film:
         return Continuity().follow(packets) if self._container.format.name in GUESSED else packets
 
     def _is_heard(self, packet: av.Packet[Stream]) -> bool:
-        """Return whether sound is played: not cut off by edits, nor beyond where any video ends."""
+        """Whether sound is played: not cut by edits, nor past the longest video allowed."""
         if packet.pts is None or packet.dts is None or not packet.time_base:
             return False
         time_s = float(packet.pts * packet.time_base) - self.start_s
@@ -139,7 +139,7 @@ def pixels_of(source: Source) -> int:
 
 
 def _start_s(video: Stream, sound: Stream | None) -> float:
-    """Return when the picture begins, or the sound where that is a little earlier."""
+    """Start of the picture, or of the sound if that is slightly earlier."""
     starts_s = [
         float((stream.start_time or 0) * (stream.time_base or 0)) for stream in (video, sound) if stream
     ]
@@ -154,7 +154,7 @@ def _translated(packets: Iterator[av.Packet[Stream]]) -> Iterator[av.Packet[Stre
 
 
 def _decode(packet: av.Packet[Stream]) -> list[av.VideoFrame]:
-    """Return the frames that are complete by now; none where the packet is damaged."""
+    """Frames completed by a packet; none if it is damaged."""
     try:
         return packet.decode()  # type: ignore[return-value]  # it is of a video stream
     except (av.FFmpegError, ValueError):
