@@ -15,11 +15,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agegender.estimators import Apparent
-from training.calibration import HELD_OUT, best_temperature, spread_loss
-from training.faces import SIDE_PX, Faces, to_net
+from training.calibration import (
+    EXACT_COST,
+    POWERS,
+    best_temperature,
+    corrected,
+    density,
+    errors_by_group,
+    exact,
+    spread_loss,
+    weights_of_years,
+)
+from training.faces import SIDE_PX, Faces, to_net, weights
 from training.files import describe
 from training.net import FaceNet, years_pmf
 
@@ -35,11 +45,13 @@ class Exported(nn.Module):
         self.net = net
         self.age_temperature = age_temperature
         self.gender_scale, self.gender_bend = 1.0, 0.0
+        self.factors = torch.ones(100)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         outputs = self.net(to_net(faces))
         p_female = torch.sigmoid(bent(outputs[:, -1], self.gender_scale, self.gender_bend))
-        return years_pmf(outputs, self.age_temperature), p_female
+        weighted = years_pmf(outputs, self.age_temperature) * self.factors
+        return weighted / weighted.sum(1, keepdim=True), p_female
 
 
 def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
@@ -48,26 +60,42 @@ def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
 
 
 @torch.no_grad()
-def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set what makes the held-out faces most likely, ages spread evenly over their groups.
+def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> None:
+    """Set what makes the held-out faces most likely, and how much is made of the ages that training saw little.
 
-    As the app reads them: in its two views.
+    For each α the temperature is the one that makes ages likely that are spread evenly over their groups; the α
+    is that of the least error of age where each of FairFace's groups counts as much as any other, among those
+    that cost at most `EXACT_COST` of exact groups.
     """
-    indices = np.arange(len(faces) - HELD_OUT, len(faces))
-    views = [
-        torch.cat([exported.net(faces.plain_crops(chunk, *view)) for chunk in np.array_split(indices, 20)])
-        for view in Apparent.VIEWS
-    ]
+    indices = np.concatenate([faces.held_out, faces.held_out_congress])
+    outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
+    of_fairface = outputs[: len(faces.held_out)], faces.held_out
+    labels = weights_of_years(faces.low[indices], faces.high[indices])
+    often = density(weights_of_years(faces.low[faces.trained], faces.high[faces.trained]), shown)
 
-    def age_nll(temperature: float) -> float:
-        pmf = torch.stack([years_pmf(outputs, temperature) for outputs in views]).mean(0)
-        return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
+    def pmf(temperature: float, factors: NDArray[np.float64], outputs: Tensor = outputs) -> NDArray[np.float64]:
+        return corrected(years_pmf(outputs, temperature).double().numpy(), factors)
+
+    found = {}
+    for power in POWERS:
+        factors = often**-power
+        low, high = (ends[of_fairface[1]].numpy() for ends in (faces.low, faces.high))
+        temperature = best_temperature(
+            f"α {power:.2f}, age", lambda t, f=factors: spread_loss(pmf(t, f, of_fairface[0]), low, high)
+        )
+        errors = errors_by_group(pmf(temperature, factors), labels)
+        right = exact(pmf(temperature, factors, of_fairface[0]), labels[: len(faces.held_out)])
+        found[power] = errors.mean(), right, temperature
+        print(f"  exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 2)}")
+    most = max(right for _, right, _ in found.values())
+    power = min((p for p, (_, right, _) in found.items() if right >= most - EXACT_COST), key=lambda p: found[p][0])
+    exported.age_temperature, exported.factors = found[power][2], torch.from_numpy(often**-power).float()
+    print(f"α {power:.2f}, temperature {exported.age_temperature:.3f}")
 
     def gender_nll(scale: float, bend: float) -> float:
-        logits = bent(torch.stack(views)[..., -1], scale, bend).mean(0)
-        return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
+        logits = bent(of_fairface[0][:, -1], scale, bend)
+        return float(F.binary_cross_entropy_with_logits(logits, faces.female[faces.held_out]))
 
-    exported.age_temperature = best_temperature("age", age_nll)
     exported.gender_scale, exported.gender_bend = min(
         product(SCALES, BENDS), key=lambda pair: gender_nll(*pair)
     )
@@ -99,7 +127,8 @@ def main(work: Path, target: Path) -> None:
     net.load_state_dict(torch.load(work / "checkpoint.pt")["average"])
     fold_pools(net)
     exported = Exported(net).eval()
-    calibrate(exported, Faces(work))
+    faces = Faces(work)
+    calibrate(exported, faces, weights(faces, np.load(work / "teacher.npz")["p_female"]))
     example = torch.zeros(2, SIDE_PX, SIDE_PX, 3, dtype=torch.uint8)
     torch.onnx.export(
         exported,

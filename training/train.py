@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, DistributedSampler
 
-from training.calibration import HELD_OUT
+from training.calibration import OLD_PARTS, OLD_YEARS
 from training.checkpoints import adamw, follow, load, save, set_rate
 from training.faces import SIDE_PX, Faces, TrainingCrops, to_net, weights
 from training.net import FaceNet, age_loss, years_pmf
@@ -37,11 +37,6 @@ BATCH = 128
 WEIGHT_DECAY = 0.05
 SMOOTHING = 0.025
 GENDER_WEIGHT = 1.5
-OLD_YEARS = (70.0, 75.0, 80.0, 85.0, 90.0, 97.0)
-OLD_PARTS = (0.36, 0.27, 0.2, 0.11, 0.06)
-"""How the people of FairFace's open group, from 70 on, are taken to be spread over these years: about as
-the world's people of that age are (United Nations, World Population Prospects 2022). The label alone says
-nothing of how far beyond 70 to go, so that a net that learns from it stays close to 70."""
 RANK_TRUST = 0.7
 """How much of its rank's distance from the mean of the oldest is believed of a face."""
 SIDES = ("96x18", f"{SIDE_PX}x10")
