@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-from agegender import cards, charts, images, models, ui
-from agegender.drawing import label_parts
+from agegender import cards, ui
+from agegender.drawing.annotate import label_parts
+from agegender.evaluation import charts
+from agegender.imaging.io import decode
+from agegender.models.http import is_url
+from agegender.models.manifest import load_manifest
+from agegender.places import SAMPLES
 from agegender.steps import CROP_PX, Steps, picture_steps
-from agegender.transfer import is_url
+from agegender.text import escape
 from agegender.types import RANGES
 
-SAMPLE = Path(__file__).parents[1] / "samples" / "astronaut.png"
+SAMPLE = SAMPLES / "astronaut.png"
 
 
 def show_steps(detector: str) -> Steps | None:
@@ -23,7 +26,7 @@ def show_steps(detector: str) -> Steps | None:
         st.info("This way of finding faces finds none in the sample. Choose another one in the sidebar.")
         return None
     face, age = readings[0].face, readings[0].age
-    steps = picture_steps(images.decode(data), face)
+    steps = picture_steps(decode(data), face)
     seen, found, aligned = st.columns(3)
     with seen:
         st.markdown("**1 · Seen**")
@@ -101,10 +104,10 @@ def show_background(steps: Steps | None) -> None:
 def show_licences() -> None:
     """List the models with their licences and where they come from, then the rest."""
     lines = []
-    for spec in models.load_manifest().values():
-        source = f"[source]({spec.source})" if is_url(spec.source) else ui.escape(spec.source)
+    for spec in load_manifest().values():
+        source = f"[source]({spec.source})" if is_url(spec.source) else escape(spec.source)
         does = "finds faces" if spec.role == "detector" else "estimates age and gender"
-        lines.append(f"- **{ui.escape(spec.title)}** ({does}): {ui.escape(spec.licence)} · {source}")
+        lines.append(f"- **{escape(spec.title)}** ({does}): {escape(spec.licence)} · {source}")
     lines.append("- **Sample pictures**: public domain (US Navy, NASA)")
     lines.append("- **The code of this app**: MIT")
     st.markdown("\n".join(lines))

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
 
+from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
-from agegender.export import Named, csv_lines, json_lines
-from agegender.previews import Look, annotated_original, kept
+from agegender.export.faces import Named, csv_lines, json_lines
+from agegender.previews import annotated_original
 from agegender.types import Analysis
 
 
@@ -24,7 +25,7 @@ class Picture:
     analysis: Analysis
 
 
-def zipped(pictures: Sequence[Picture], look: Look) -> bytes:
+def zipped(pictures: Sequence[Picture], look: ViewOptions) -> bytes:
     """Return a ZIP of the pictures in their own size, annotated, as JPEG files without metadata.
 
     Only one picture at a time is held decoded. One with a side too long for JPEG is left out.
@@ -56,15 +57,15 @@ def saved_names(names: Iterable[str]) -> Iterator[str]:
         yield saved
 
 
-def as_csv(pictures: Iterable[Picture], look: Look) -> bytes:
+def as_csv(pictures: Iterable[Picture], look: ViewOptions) -> bytes:
     """Return one row a face, as `export.csv_lines` writes it."""
     return "".join(f"{line}\n" for line in csv_lines(_named(pictures, look))).encode()
 
 
-def as_json(pictures: Iterable[Picture], look: Look) -> bytes:
+def as_json(pictures: Iterable[Picture], look: ViewOptions) -> bytes:
     """Return one JSON object a picture, each on a line of its own, as `export.json_lines` writes it."""
     return "".join(f"{line}\n" for line in json_lines(_named(pictures, look))).encode()
 
 
-def _named(pictures: Iterable[Picture], look: Look) -> Iterator[Named]:
+def _named(pictures: Iterable[Picture], look: ViewOptions) -> Iterator[Named]:
     return ((picture.name, kept(picture.analysis, look)) for picture in pictures)

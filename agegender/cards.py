@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from agegender.bars import over_ranges
-from agegender.drawing import label_parts
+from agegender.drawing.annotate import label_parts
+from agegender.drawing.view_options import ViewOptions, kept
+from agegender.estimation.quality import sentence
 from agegender.linking import overlay
-from agegender.previews import Look, Preview, annotated_preview, kept, kept_crops
-from agegender.quality import sentence
+from agegender.previews import Preview, annotated_preview, kept_crops
+from agegender.text import escape, plural
 from agegender.types import RANGES, Age, Reading
-from agegender.ui import escape
 
 WIDE = 1.15
 """How much wider than high a picture is that takes the whole width of the page."""
@@ -24,7 +25,7 @@ CARD_PX = 326
 """Two of them fit side by side into a section of the page."""
 
 
-def show_preview(shown: Preview, look: Look, key: str = "faces", tallest_px: int = TALLEST_PX) -> None:
+def show_preview(shown: Preview, look: ViewOptions, key: str = "faces", tallest_px: int = TALLEST_PX) -> None:
     """Show a picture with its faces framed and a card for each, numbered as in the picture.
 
     A wide picture has its cards below it, side by side where there is room; another one beside it. Pointing
@@ -35,7 +36,7 @@ def show_preview(shown: Preview, look: Look, key: str = "faces", tallest_px: int
     with st.container(key=key):
         picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)
     width_px = round(tallest_px * analysis.width_px / analysis.height_px)
-    count = count_of(len(analysis.readings), "face")
+    count = plural(len(analysis.readings), "face")
     with picture.container(width=max(80, width_px)):
         st.image(annotated_preview(shown, look), width="stretch", alt=f"The picture, {count} framed")
         if crops:
@@ -69,8 +70,3 @@ def show_ranges(age: Age) -> None:
     chart = over_ranges(age.probabilities, percents, end, title="probability", height_px=88, told=age.range)
     listed = ", ".join(f"{name}: {percent}" for name, percent in zip(RANGES, percents, strict=True))
     st.vega_lite_chart(chart, width="stretch", alt=f"How probable each range of years is. {listed}")
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return 'no faces', '1 face' or '2 faces'."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

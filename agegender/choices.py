@@ -6,8 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from agegender.drawing import Part
-from agegender.previews import Look
+from agegender.drawing.view_options import Part, ViewOptions
 
 LABELS: dict[str, Part] = {
     "Gender": "gender",
@@ -36,7 +35,7 @@ def _remember(key: str, widget: str) -> None:
     st.session_state[key] = st.session_state[widget]
 
 
-def look() -> Look:
+def look() -> ViewOptions:
     """Draw the settings of what is shown of faces, and return them."""
     score = st.slider(
         "Least confidence in a face",
@@ -59,4 +58,4 @@ def look() -> Look:
     blur = st.toggle("Hide faces", help=HIDE_HELP, **remembered("blur", False))
     # At its least it leaves nothing out, however a score is rounded.
     least_score = score if score > LEAST_SCORE else 0.0
-    return Look(least_score, smallest_px, tuple(LABELS[name] for name in names), blur)
+    return ViewOptions(least_score, smallest_px, tuple(LABELS[name] for name in names), blur)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from agegender.bars import over_ranges
-from agegender.drawing import FEMALE, MALE
+from agegender.drawing.palette import FEMALE, MALE
 from agegender.types import RANGES, Reading
 
 COLOURS = {"Female": FEMALE, "Male": MALE}

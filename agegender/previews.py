@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agegender import turns
-from agegender.alignment import margin_crop
-from agegender.drawing import Part, annotate, blur_faces
-from agegender.images import decode, encode_jpeg
-from agegender.scaling import scale_down
-from agegender.types import Analysis, Face, Image
+from agegender.drawing.annotate import annotate
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.view_options import ViewOptions, kept
+from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
+from agegender.imaging.io import decode, encode_jpeg
+from agegender.types import Analysis, Image
 
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
-
-CROP_PX = 160
-CROP_MARGIN = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What to show of an analysis, which stays as it is.
-
-    Faces of at least this `score` whose box is at least `smallest_px` high; `labels` are the parts that
-    `drawing.annotate` knows. `blur` hides whoever was found, left out or not.
-    """
-
-    score: float = 0.0
-    smallest_px: int = 0
-    labels: tuple[Part, ...] = ("gender", "probability", "age")
-    blur: bool = False
-
-    def shows(self, face: Face) -> bool:
-        """Return whether a face, in pixels of the picture itself, is not left out."""
-        return face.score >= self.score and face.box.height >= self.smallest_px
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +30,7 @@ class Preview:
 
 def make_preview(image: Image, analysis: Analysis) -> Preview:
     """Return what to keep of an RGB image, which may be smaller than the picture, and its analysis."""
-    readings = resized(analysis, image.shape[1], image.shape[0]).readings
+    readings = analysis.resized(image.shape[1], image.shape[0]).readings
     boxes = [reading.face.box for reading in readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
     return Preview(analysis, encode_jpeg(_shrunk(image), quality=95), crops)
@@ -65,17 +45,12 @@ def _shrunk(image: Image) -> Image:
     return scale_down(image, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
 
 
-def kept(analysis: Analysis, look: Look) -> Analysis:
-    """Return the analysis without the faces that are left out."""
-    return replace(analysis, readings=tuple(r for r in analysis.readings if look.shows(r.face)))
-
-
-def annotated_preview(preview: Preview, look: Look) -> bytes:
+def annotated_preview(preview: Preview, look: ViewOptions) -> bytes:
     """Return the preview with boxes and labels, as a JPEG file."""
     return encode_jpeg(_annotate(decode(preview.picture), preview.analysis, look))
 
 
-def annotated_original(data: bytes, analysis: Analysis, look: Look) -> bytes:
+def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> bytes:
     """Return the picture in its own size with boxes and labels, as a JPEG file without metadata.
 
     Waits for its turn, as whoever analyses a picture does.
@@ -84,7 +59,7 @@ def annotated_original(data: bytes, analysis: Analysis, look: Look) -> bytes:
         return encode_jpeg(_annotate(decode(data), analysis, look))
 
 
-def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
+def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
     """Return the crops of the faces that `kept` keeps, as JPEG files; hidden where faces are to be."""
     readings = preview.analysis.readings
     pairs = [pair for pair in zip(readings, preview.crops, strict=True) if look.shows(pair[0].face)]
@@ -92,7 +67,7 @@ def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
         return tuple(crop for _, crop in pairs)
     # From the small picture: of a hidden face there is nothing to see in the large one either.
     picture = decode(preview.picture)
-    faces = [r.face for r in resized(preview.analysis, picture.shape[1], picture.shape[0]).readings]
+    faces = [r.face for r in preview.analysis.resized(picture.shape[1], picture.shape[0]).readings]
     hidden = blur_faces(picture, faces)
     scale = picture.shape[1] / preview.analysis.width_px
     return tuple(
@@ -101,18 +76,11 @@ def kept_crops(preview: Preview, look: Look) -> tuple[bytes, ...]:
     )
 
 
-def resized(analysis: Analysis, width_px: int, height_px: int) -> Analysis:
-    """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""
-    x, y = width_px / analysis.width_px, height_px / analysis.height_px
-    readings = tuple(replace(reading, face=reading.face.moved(x, y)) for reading in analysis.readings)
-    return replace(analysis, width_px=width_px, height_px=height_px, readings=readings)
-
-
-def _annotate(image: Image, analysis: Analysis, look: Look) -> Image:
+def _annotate(image: Image, analysis: Analysis, look: ViewOptions) -> Image:
     height_px, width_px = image.shape[:2]
     if look.blur:
-        image = blur_faces(image, [r.face for r in resized(analysis, width_px, height_px).readings])
+        image = blur_faces(image, [r.face for r in analysis.resized(width_px, height_px).readings])
     few = kept(analysis, look)  # heights count in the picture's own pixels, so before it is resized
     return annotate(
-        image, resized(few, width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
+        image, few.resized(width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
     )

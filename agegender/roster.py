@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 
-from agegender.alignment import margin_crop
-from agegender.images import encode_jpeg
-from agegender.quality import sentence
-from agegender.streaming import Latest
-from agegender.tracking import Track
+from agegender.estimation.quality import sentence
+from agegender.imaging.geometry import margin_crop
+from agegender.imaging.io import encode_jpeg
+from agegender.live.processor import Latest
+from agegender.text import percent
+from agegender.tracking.tracker import Track
 from agegender.types import Box, Image, Reading
 
 CROP_PX = 88
@@ -62,11 +63,6 @@ def row(track: Track, reading: Reading, image: Image) -> str:
 def warned(warnings: Collection[str]) -> str:
     """Return a line of HTML that tells the warnings in words, or nothing where there are none."""
     return f"<br/>{sentence(warnings)}" if warnings else ""
-
-
-def percent(probability: float) -> str:
-    """Return a probability as people read it; never 100 %, as no estimate is certain."""
-    return f"{min(99, round(100 * probability))} %"
 
 
 def crop(image: Image, box: Box) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from agegender import charts, measured, ui
-from agegender.breakdown import ANY
 from agegender.errors import AgeGenderError
-from agegender.measured import Card, Figures, Measured, Report
+from agegender.evaluation import card as measured
+from agegender.evaluation import charts
+from agegender.evaluation.card import Card, Figures, Measured, Report
+from agegender.evaluation.groups import ANY
+from agegender.text import escape
 
 DATASETS = {
     "fairface": ("FairFace", "Pictures that training never saw, of the set that it learnt from."),
@@ -28,7 +30,7 @@ def show_figures() -> None:
     try:
         card = measured.read()
     except AgeGenderError as error:
-        st.info(ui.escape(str(error)), icon=":material/info:")
+        st.info(escape(str(error)), icon=":material/info:")
         return
     for place, (kind, (title, text)) in zip(st.columns(2, gap="medium"), DATASETS.items(), strict=True):
         if kind not in card.reports:

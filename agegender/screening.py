@@ -15,11 +15,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from agegender import timeline, turns
 from agegender.analyzer import Analyzer
-from agegender.cards import count_of
 from agegender.errors import AgeGenderError
-from agegender.people import Person, people_csv, people_json
+from agegender.export.people import people_csv, people_json
+from agegender.text import clock, duration
+from agegender.tracking.people import Person
 from agegender.ui import before_you
-from agegender.video import Options, Progress, annotate_video
+from agegender.video.annotate import Options, Progress, annotate_video
 
 TALLEST_PX = 560
 PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens
@@ -92,14 +93,5 @@ def _show_progress(step: Progress, bar: DeltaGenerator, picture: DeltaGenerator)
     """Show how far it is, how long it will take, and the newest frame."""
     finer = max(1, max(step.picture.shape) // PREVIEW_PX)
     left = "" if step.left_s is None else f", about {duration(step.left_s)} left"
-    bar.progress(step.part, f"{timeline.clock(step.seconds)} done, {100 * step.part:.0f} %{left}")
+    bar.progress(step.part, f"{clock(step.seconds)} done, {100 * step.part:.0f} %{left}")
     picture.image(step.picture[::finer, ::finer], width=PREVIEW_PX // 2, alt="The newest frame")
-
-
-def duration(seconds: float) -> str:
-    """Return '20 seconds' or '3 minutes'."""
-    return (
-        count_of(max(1, round(seconds)), "second")
-        if seconds < 90
-        else count_of(round(seconds / 60), "minute")
-    )

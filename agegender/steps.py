@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agegender.alignment import align
-from agegender.drawing import NEUTRAL, draw_box
-from agegender.images import encode_jpeg, encode_png
+from agegender.drawing.annotate import draw_box
+from agegender.drawing.palette import NEUTRAL
+from agegender.estimation.alignment import align
+from agegender.imaging.io import encode_jpeg, encode_png
 from agegender.types import Face, Image
 
 CROP_PX = 112

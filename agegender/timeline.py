@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from agegender.people import Person
-from agegender.roster import HEADER, STYLE, percent, warned
+from agegender.roster import HEADER, STYLE, warned
+from agegender.text import clock, percent
+from agegender.tracking.people import Person
 
 ROW_PX = 26
 
@@ -56,12 +57,6 @@ def description(people: Sequence[Person]) -> str:
 def table(people: Sequence[Person]) -> str:
     """Return an HTML table with a row a person, in the order of their numbers, as the live page has it."""
     return f"{STYLE}<table class='people'>{HEADER}<tbody>{''.join(map(_row, people))}</tbody></table>"
-
-
-def clock(seconds: float) -> str:
-    """Return a time in a video as players show it: '1:05'."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02}"
 
 
 def _row(person: Person) -> str:

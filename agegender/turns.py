@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from agegender import memory
+from agegender import runtime
 
 TELL_S = 0.5
 """How often somebody who waits is told how many are before them."""
@@ -52,7 +52,7 @@ class Turns:
             with self._changed:
                 self._tickets.remove(ticket)
                 self._changed.notify_all()
-            memory.give_back()
+            runtime.give_back()
 
     def _wait(self, ticket: _Ticket, tell: Tell | None) -> None:
         if self._has_turn(ticket, 0.0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Protocol
 
@@ -20,7 +20,7 @@ RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53"
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
 WARNINGS = ("small", "blurred", "dark", "turned away", "cut off")
-"""What a reading may be trusted less for; see `agegender.quality`."""
+"""What a reading may be trusted less for; see `agegender.estimation.quality`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,12 @@ class Analysis:
     height_px: int
     readings: tuple[Reading, ...]
     seconds: float
+
+    def resized(self, width_px: int, height_px: int) -> Analysis:
+        """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""
+        x, y = width_px / self.width_px, height_px / self.height_px
+        readings = tuple(replace(reading, face=reading.face.moved(x, y)) for reading in self.readings)
+        return replace(self, width_px=width_px, height_px=height_px, readings=readings)
 
 
 class Detector(Protocol):

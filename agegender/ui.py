@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +11,15 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from agegender import choices, images, memory, models, pictures, turns
-from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender import choices, runtime, turns
+from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, analyze_file, build_analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError, ModelError
-from agegender.models import ModelSpec
-from agegender.previews import Look, Preview, make_preview
+from agegender.imaging.io import pixels_of
+from agegender.models import store
+from agegender.models.manifest import ModelSpec, load_manifest
+from agegender.previews import Preview, make_preview
+from agegender.text import escape
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +45,7 @@ PAGES = (
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 
-memory.keep_no_large_blocks()
+runtime.keep_no_large_blocks()
 
 # Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
 # way from one picture to the next, and so would each card, as its few overlapping pixels can be scrolled.
@@ -60,7 +63,7 @@ class Settings:
 
     detector: str = "auto"
     estimator: str = "apparent"
-    look: Look = field(default_factory=Look)
+    look: ViewOptions = field(default_factory=ViewOptions)
 
 
 class Upload(NamedTuple):
@@ -108,7 +111,7 @@ def _or_instead(name: str, instead: str) -> str:
         fetch_model(name)
     except ModelError as error:
         if name != instead:
-            place = AUTO if instead == "auto" else models.load_manifest()[instead].title
+            place = AUTO if instead == "auto" else load_manifest()[instead].title
             text = f"{escape(str(error))} Until then “{escape(place)}” takes its place."
             st.warning(text, icon=":material/warning:")
         return instead  # whose own error, if it has one, comes out when it is built
@@ -117,8 +120,8 @@ def _or_instead(name: str, instead: str) -> str:
 
 def fetch_model(name: str) -> None:
     """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
-    spec = models.load_manifest()["yunet" if name == "auto" else name]
-    if models.status(spec) != "missing":
+    spec = load_manifest()["yunet" if name == "auto" else name]
+    if store.status(spec) != "missing":
         return
     place = st.empty()
 
@@ -127,7 +130,7 @@ def fetch_model(name: str) -> None:
         place.progress(min(1.0, bytes_done / bytes_total), text)
 
     try:
-        models.fetch(spec, show)
+        store.fetch(spec, show)
     except ModelError:
         if name != "auto":
             raise
@@ -137,9 +140,9 @@ def fetch_model(name: str) -> None:
 
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
-    memory.settle()
+    runtime.settle()
     st.html(STYLE)
-    specs = models.load_manifest()
+    specs = load_manifest()
     with st.sidebar:
         for path, label, icon in PAGES:
             st.page_link(path, label=label, icon=icon, width="stretch")
@@ -165,12 +168,7 @@ def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, Model
 def facts(spec: ModelSpec) -> str:
     """Return a model's size, where it is and its licence, as Markdown."""
     where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
-    return f"{spec.bytes / 1e6:.1f} MB · {where[models.status(spec)]} · licence: {escape(spec.licence)}"
-
-
-def escape(text: str) -> str:
-    """Return text so that Streamlit's Markdown shows it as it is, on one line."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return f"{spec.bytes / 1e6:.1f} MB · {where[store.status(spec)]} · licence: {escape(spec.licence)}"
 
 
 def uploads(
@@ -201,8 +199,8 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
-        with turns.PICTURES.turn(images.pixels_of(data), lambda before: tell(before_you(before))):
-            found = make_preview(*pictures.analyzed(data, analyzer))
+        with turns.PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
+            found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]

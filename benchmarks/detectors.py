@@ -24,11 +24,14 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender import images, models
-from agegender.archives import Files
-from agegender.detectors import SSD, YuNet
+from agegender.detection.cascade import bundled
+from agegender.detection.ssd import SSD
+from agegender.detection.yunet import YuNet
 from agegender.errors import ImageError
-from agegender.refinement import bundled
+from agegender.evaluation.archive import Files
+from agegender.imaging.io import decode
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.types import Detector, Face, Image
 from benchmarks.yardsticks import Enlarged, Haar
 
@@ -126,7 +129,7 @@ def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
         names = [name for name in files.names if name.lower().endswith(ENDINGS)][:limit]
         for name in tqdm(names, desc=path.name, unit="picture", disable=None):
             try:
-                yield images.decode(files.read(name))
+                yield decode(files.read(name))
             except ImageError as error:
                 print(f"{name}: {error}", file=sys.stderr)
 
@@ -153,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, help="only so many pictures of each")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    manifest = models.load_manifest()
-    files = {name: models.fetch(manifest[name]) for name in ("yunet", "bundled", "ssd")}
+    manifest = load_manifest()
+    files = {name: store.fetch(manifest[name]) for name in ("yunet", "bundled", "ssd")}
     yunet = YuNet(files["yunet"]["yunet_n_dynamic.onnx"])
     ssd = SSD(files["ssd"]["opencv_face_detector_uint8.pb"], files["ssd"]["opencv_face_detector.pbtxt"])
     others: list[Detector] = [bundled(files["bundled"]), Haar(), ssd, Enlarged(yunet)]

@@ -23,9 +23,9 @@ import av
 import numpy as np
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.drawing import annotate
+from agegender.drawing.annotate import annotate
 from agegender.errors import ModelError
-from agegender.streaming import Settings, VideoProcessor, to_image
+from agegender.live.processor import Settings, VideoProcessor, to_image
 from agegender.types import Image
 from benchmarks import scenes
 from benchmarks.seed import seed_analyzer

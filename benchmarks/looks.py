@@ -18,9 +18,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agegender import images, models
-from agegender.detectors import YuNet
-from agegender.looks import TwoLooks
+from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.detection.yunet import YuNet
+from agegender.imaging.io import decode
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.types import Image
 from benchmarks.detectors import at_most, compare, lines, pictures_of
 
@@ -71,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("portraits", type=Path)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    path = models.fetch(models.load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
-    one, two = YuNet(path), TwoLooks(YuNet(path))
+    path = store.fetch(load_manifest()["yunet"])["yunet_n_dynamic.onnx"]
+    one, two = YuNet(path), CoarseToFineDetector(YuNet(path))
     one.name, two.name = "one closer look", "two looks"
-    nobody = images.decode(options.nobody)
+    nobody = decode(options.nobody)
     rows = [
         row
         for part in PARTS

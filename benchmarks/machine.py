@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from agegender import images
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode
 from benchmarks import scenes
 from benchmarks.timing import side_by_side
 
@@ -24,14 +24,14 @@ Rows = list[dict[str, Any]]
 FIRST_AND_LATER = """
 import json, sys, time
 from pathlib import Path
-from agegender import pictures
-from agegender.analyzer import build_analyzer
+
+from agegender.analyzer import analyze_file, build_analyzer
 data = Path(sys.argv[1]).read_bytes()
 times = []
 for _ in range(6):
     start = time.perf_counter()
     analyze = build_analyzer() if not times else analyze
-    pictures.analyzed(data, analyze)
+    analyze_file(data, analyze)
     times.append(time.perf_counter() - start)
 print(json.dumps([times[0], sorted(times[1:])[2]]))
 """
@@ -75,7 +75,7 @@ def output(command: list[str]) -> bytes:
 
 def cores(now: Analyzer, pictures: int, all_cores: set[int]) -> Rows:
     """Return how many pictures a second 1 and 2 threads analyse, each picture in one thread."""
-    image = images.decode(next(data for faces, data in scenes.photographs().values() if faces == 6))
+    image = decode(next(data for faces, data in scenes.photographs().values() if faces == 6))
     ours = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     rows = []
     try:

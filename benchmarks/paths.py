@@ -10,21 +10,16 @@ from typing import Any
 
 import av
 
-from agegender import (
-    analyzer,
-    detectors,
-    estimators,
-    following,
-    footage,
-    images,
-    looks,
-    mp4,
-    pictures,
-    streaming,
-    video,
-)
-from agegender.analyzer import Analyzer
-from agegender.streaming import Settings, VideoProcessor
+from agegender import analyzer
+from agegender.analyzer import Analyzer, analyze_file
+from agegender.detection import yunet
+from agegender.estimation import alignment
+from agegender.imaging import geometry
+from agegender.imaging import io as images
+from agegender.live import processor as streaming
+from agegender.live.processor import Settings, VideoProcessor
+from agegender.tracking import follower
+from agegender.video import annotate, reader, writer
 from benchmarks import scenes
 from benchmarks.live import FPS, cost_ms, moving
 from benchmarks.photographs import watched_nets
@@ -46,7 +41,7 @@ def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
     it once at the speed of memory. What is watched inside another step counts once, with the inner one.
     """
     name, data = next((name, data) for name, (faces, data) in scenes.photographs().items() if faces == 6)
-    rows = path_rows(f"photograph ({name})", now, peak, lambda: pictures.analyzed(data, now), rounds)
+    rows = path_rows(f"photograph ({name})", now, peak, lambda: analyze_file(data, now), rounds)
     frames = moving(scenes.tiled(640, 480, 1), FPS * (1 + rounds))
     now_s = [0.0]
     processor = VideoProcessor(Settings(now), clock=lambda: now_s[0])
@@ -93,17 +88,17 @@ def path_rows(
 
 STEPS: tuple[tuple[str, Any, str], ...] = (
     ("decoding", images, "decode_at_least"),
-    ("making smaller, for the detector", detectors, "at_most"),
-    ("making smaller, for the detector", looks, "at_most"),
-    ("into the detector's numbers", detectors, "letterbox"),
-    ("reading the detector's grids", detectors, "decode_grid"),
-    ("cutting faces out", estimators, "align"),
+    ("making smaller, for the detector", geometry, "at_most"),
+    ("making smaller, for the detector", geometry, "at_most"),
+    ("into the detector's numbers", yunet, "letterbox"),
+    ("reading the detector's grids", yunet, "decode_grid"),
+    ("cutting faces out", alignment, "align"),
     ("warnings", analyzer, "warnings_of"),
-    ("warnings", following, "warnings_of"),
+    ("warnings", follower, "warnings_of"),
     ("drawing", streaming, "annotate"),
-    ("drawing", video, "annotate"),
-    ("decoding the film", footage, "_decode"),
-    ("writing the film", mp4.Mp4, "write"),
+    ("drawing", annotate, "annotate"),
+    ("decoding the film", reader, "_decode"),
+    ("writing the film", writer.Mp4, "write"),
 )
 """Steps beside the nets, each with the module whose name of it is watched. None is called within another."""
 
@@ -134,6 +129,6 @@ def write_video(path: Path, frames: list[av.VideoFrame]) -> None:
 
 def video_once(source: Path, target: Path, now: Analyzer) -> None:
     """Annotate a film, and throw the result away."""
-    for _ in video.annotate_video(source, target, now):
+    for _ in annotate.annotate_video(source, target, now):
         pass
     target.unlink()

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender import images, pictures
-from agegender.analyzer import Analyzer
-from agegender.looks import TwoLooks
+from agegender.analyzer import Analyzer, analyze_file
+from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.imaging.io import decode
 from agegender.types import Face, Image
 from benchmarks import scenes
 from benchmarks.timing import Clock, Session, side_by_side
@@ -28,7 +28,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
     """
     rows = []
     for name, (faces, data) in scenes.photographs().items():
-        found = pictures.analyzed(data, now)[1].readings
+        found = analyze_file(data, now)[1].readings
         boxes = [reading.face for reading in found]
 
         def same(data: bytes = data, boxes: Any = boxes) -> None:
@@ -38,7 +38,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 
         ms = side_by_side(
             rounds,
-            now=lambda data=data: pictures.analyzed(data, now),
+            now=lambda data=data: analyze_file(data, now),
             then=lambda data=data: seed(read_as_then(data)),
             same=same,
         )
@@ -47,7 +47,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
                 "picture": name,
                 "faces": faces,
                 "found": len(found),
-                "one closer look finds": len(closer_look(now, images.decode(data))),
+                "one closer look finds": len(closer_look(now, decode(data))),
                 "seed found": len(seed(read_as_then(data)).readings),
                 "ms": ms["now"],
                 "seed ms": ms["then"],
@@ -61,7 +61,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
     """Return the faces that the detector finds in one look at all of a picture, as close as it ever looks."""
     detector = now.detector
-    if isinstance(detector, TwoLooks):
+    if isinstance(detector, CoarseToFineDetector):
         return detector.detector.detect(image)
     return detector.detect(image)
 
@@ -75,7 +75,7 @@ def overhead(now: Analyzer, rounds: int) -> Rows:
     """Return what is neither decoding nor a net, in milliseconds and as a part of the time in the nets."""
     rows = []
     for name, (faces, data) in scenes.photographs().items():
-        image, clock = images.decode(data), Clock()
+        image, clock = decode(data), Clock()
         with watched_nets(now, clock):
             now(image)
             clock.restart()
@@ -116,7 +116,7 @@ def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
         ms = side_by_side(
             rounds,
             pillow=lambda large=large: PIL.Image.open(BytesIO(large)).load(),
-            now=lambda large=large: pictures.analyzed(large, now),
+            now=lambda large=large: analyze_file(large, now),
         )
         rows.append(
             {
@@ -140,7 +140,7 @@ def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple
         rows.append({"by": "faces", "value": float(count), "ms": ms})
     for size in megapixels:
         data = scenes.enlarged(scenes.jpeg(scenes.tiled(800, 600, 1)), size)
-        ms = side_by_side(rounds, it=lambda data=data: now(images.decode(data)))["it"]
+        ms = side_by_side(rounds, it=lambda data=data: now(decode(data)))["it"]
         rows.append({"by": "megapixels", "value": size, "ms": ms})
     return rows
 

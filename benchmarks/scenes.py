@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender import images
+from agegender.imaging.io import decode
 from agegender.types import Image
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def photographs() -> dict[str, tuple[int, bytes]]:
 def tiled(width_px: int, height_px: int, faces: int) -> Image:
     """Return an RGB picture with the sample's head in it as often as asked, no larger than it is."""
     left, top, right, bottom = FACE_XYXY
-    head = images.decode(SAMPLE)[top:bottom, left:right]
+    head = decode(SAMPLE)[top:bottom, left:right]
     columns = 1 if faces == 1 else max(3, round((1.8 * faces) ** 0.5))
     rows = -(-faces // columns)
     scale = 0.9 * min(width_px / columns / head.shape[1], height_px / rows / head.shape[0], 1.0)
@@ -52,7 +52,7 @@ def tiled(width_px: int, height_px: int, faces: int) -> Image:
 
 def enlarged(data: bytes, megapixels: float) -> bytes:
     """Return the picture as a JPEG of so many megapixels, with grain, as large a file as a camera's."""
-    image = images.decode(data)
+    image = decode(data)
     scale = (megapixels * 1e6 / (image.shape[0] * image.shape[1])) ** 0.5
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     large = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how))

@@ -9,24 +9,25 @@ from pathlib import Path
 
 import numpy as np
 
-from agegender import models
 from agegender.analyzer import Analyzer
-from agegender.detectors import SSD
+from agegender.detection.ssd import SSD
 from agegender.errors import ModelError
-from agegender.estimators import LeviHassner
+from agegender.estimation.levi_hassner import LeviHassner
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 
 
 def seed_analyzer() -> tuple[Analyzer, str]:
     """Return the SSD with the two Caffe nets, and what their weights are. Raises `ModelError`."""
-    manifest = models.load_manifest()
-    ssd = models.fetch(manifest["ssd"])
+    manifest = load_manifest()
+    ssd = store.fetch(manifest["ssd"])
     detector = SSD(ssd["opencv_face_detector_uint8.pb"], ssd["opencv_face_detector.pbtxt"])
     spec = manifest["levi-hassner"]
     try:
-        return Analyzer(detector, LeviHassner(models.fetch(spec))), "as published"
+        return Analyzer(detector, LeviHassner(store.fetch(spec))), "as published"
     except ModelError:
         graphs = tuple(file for file in spec.files if file.name.endswith(".prototxt"))
-        return Analyzer(detector, made_up_nets(models.fetch(replace(spec, files=graphs)))), "made up"
+        return Analyzer(detector, made_up_nets(store.fetch(replace(spec, files=graphs)))), "made up"
 
 
 def made_up_nets(graphs: dict[str, Path]) -> LeviHassner:

@@ -10,8 +10,10 @@ import streamlit as st
 
 from agegender import bundle, cards, histogram, ui
 from agegender.bundle import Picture
+from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
-from agegender.previews import Look, Preview, annotated_original, kept
+from agegender.previews import Preview, annotated_original
+from agegender.text import escape, plural
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
@@ -48,7 +50,7 @@ def first(files: Sequence[ui.Upload]) -> list[Named]:
 
 def from_camera() -> list[Named]:
     """Return the snapshot, if one was taken; the browser asks for the camera here and not before."""
-    snapshot = st.camera_input("Look at the camera and take a picture")
+    snapshot = st.camera_input("ViewOptions at the camera and take a picture")
     return [("snapshot.jpg", snapshot.getvalue())] if snapshot else []
 
 
@@ -62,13 +64,13 @@ def from_samples() -> list[Named]:
 def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
     """Show one picture with its faces in a section to fold, and return the number of its faces."""
     faces = len(kept(shown.analysis, look).readings)
-    count = cards.count_of(faces, "face")
-    with st.expander(f"{ui.escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
+    count = plural(faces, "face")
+    with st.expander(f"{escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
         cards.show_preview(shown, look, key=f"faces-{number}")
         left_out = len(shown.analysis.readings) - faces
         if left_out:
             text = "less certain or smaller than the sidebar asks for"
-            st.caption(f"{cards.count_of(left_out, 'face').capitalize()} left out: {text}.")
+            st.caption(f"{plural(left_out, 'face').capitalize()} left out: {text}.")
         elif not faces:
             st.info(NO_FACE, icon=":material/search_off:")
         if faces or look.blur:
@@ -108,13 +110,13 @@ def download(label: str, make: Callable[[], bytes], name: str, mime: str, key: s
 def show_progress(number: int, name: str, waiting: str = "") -> None:
     """Show which picture is analysed, or what it waits for."""
     doing = f"{waiting}. Then comes" if waiting else "Analysing"
-    text = f"{doing} picture {number + 1} of {len(chosen)}: {ui.escape(name)}"
+    text = f"{doing} picture {number + 1} of {len(chosen)}: {escape(name)}"
     status.progress(number / len(chosen), text)
 
 
 st.set_page_config("Photos", "🙂")
 settings = ui.sidebar()
-look: Look = settings.look
+look: ViewOptions = settings.look
 
 st.title("Photos")
 ways = {"Upload": from_files, "Folder": from_folder, "Camera": from_camera, "Samples": from_samples}
@@ -133,12 +135,12 @@ for number, (name, data) in enumerate(chosen):
     try:
         shown = ui.preview(data, analyzer, partial(show_progress, number, name))
     except ImageError as error:
-        with st.expander(f"{ui.escape(name)} · cannot be read", True, key=f"picture-{number}"):
-            st.error(ui.escape(str(error)), icon=":material/broken_image:")
+        with st.expander(f"{escape(name)} · cannot be read", True, key=f"picture-{number}"):
+            st.error(escape(str(error)), icon=":material/broken_image:")
         continue
     pictures.append(Picture(name, data, shown.analysis))
     faces += show(pictures[-1], shown, number, expanded=len(chosen) <= FEW)
-status.markdown(f"**{cards.count_of(faces, 'face')}** in {cards.count_of(len(chosen), 'picture')}")
+status.markdown(f"**{plural(faces, 'face')}** in {plural(len(chosen), 'picture')}")
 if pictures:
     with summary:
         show_summary(pictures)

@@ -11,9 +11,10 @@ from streamlit_webrtc import webrtc_streamer
 from streamlit_webrtc.relay import get_global_relay
 
 from agegender import roster, ui
-from agegender.ice import ice_servers
-from agegender.images import encode_jpeg
-from agegender.streaming import Settings, VideoProcessor, let_nothing_queue_up
+from agegender.imaging.io import encode_jpeg
+from agegender.live.ice import ice_servers
+from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up
+from agegender.text import escape
 
 CAMERAS = {"Front": "user", "Back": "environment"}
 
@@ -126,7 +127,7 @@ def show_live(active: bool, processor: VideoProcessor) -> None:
     if latest is None:
         return
     if latest.error:
-        st.error(f"The picture could not be analysed: {ui.escape(latest.error)}", icon=":material/error:")
+        st.error(f"The picture could not be analysed: {escape(latest.error)}", icon=":material/error:")
     elif latest.tracks:
         st.html(roster.table(latest, processor.settings.blur))
     else:
@@ -142,7 +143,7 @@ def show_no_connection() -> None:
     """Say why no video may have come through, and what works all the same."""
     st.warning(NO_CONNECTION, icon=":material/videocam_off:")
     if state.live_ice.note:
-        st.caption(ui.escape(state.live_ice.note))
+        st.caption(escape(state.live_ice.note))
     st.page_link("pages/1_Photos.py", label="Take a snapshot instead", icon=":material/photo_camera:")
 
 

@@ -7,12 +7,13 @@ from io import BytesIO
 import streamlit as st
 
 from agegender import ui
-from agegender.containers import MAX_BYTES
-from agegender.footage import LIMITS
-from agegender.previews import Look
-from agegender.sample_clip import sample_clip
+from agegender.drawing.view_options import ViewOptions
 from agegender.screening import Result, annotate, show_result
-from agegender.video import Options
+from agegender.text import escape
+from agegender.video.annotate import Options
+from agegender.video.container import MAX_BYTES
+from agegender.video.reader import LIMITS
+from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
 TYPES = ["mp4", "m4v", "mov", "webm", "mkv", "avi", "gif"]
@@ -36,7 +37,7 @@ def choose_video() -> tuple[str, str, BytesIO] | None:
     return (files[0].file_id, files[0].name, BytesIO(files[0].data)) if files else None
 
 
-def choose_options(look: Look) -> Options:
+def choose_options(look: ViewOptions) -> Options:
     """Return how to look at the video and what to draw, as chosen in the sidebar."""
     with st.sidebar:
         per_second = st.slider(
@@ -86,4 +87,4 @@ with st.container():
     if known == identity and isinstance(result, Result):
         show_result(result, name)
     elif known == identity:
-        st.error(ui.escape(str(result)), icon=":material/error:")
+        st.error(escape(str(result)), icon=":material/error:")

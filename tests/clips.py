@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from agegender import images
+from agegender.imaging.io import decode
 from agegender.types import Box, Image
 
 FPS = 15
@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
 
 PORTRAITS = {
-    name: images.decode(Path(__file__).parents[1] / "samples" / file)
+    name: decode(Path(__file__).parents[1] / "samples" / file)
     for name, file in (("Collins", "astronaut.png"), ("Hopper", "grace_hopper.jpg"))
 }
 FACES = {"Collins": Box(178, 65, 269, 176), "Hopper": Box(177, 123, 356, 336)}  # laid by eye

@@ -23,17 +23,17 @@ import numpy as np
 import PIL.Image
 from PIL import ImageCms
 
-from agegender import images
 from agegender.errors import ImageError
+from agegender.imaging.io import MAX_PIXELS, decode, register_heif
 
-images.register_heif()
+register_heif()
 
 ROOT = Path(__file__).parents[1]
 
 CPU_S = 2.0
 """No file may take longer: the process that decodes it is killed, in whatever library it then is."""
 
-HELD_MB = 30 + 8 * images.MAX_PIXELS // 1_000_000
+HELD_MB = 30 + 8 * MAX_PIXELS // 1_000_000
 """What decoding may need beside the file: 8 bytes for each pixel of the largest picture, the result among
 them, and what is kept for later."""
 
@@ -514,7 +514,7 @@ def watch_writing(report: Callable[[str], None]) -> None:
 def outcome(data: bytes) -> str:
     """Return 'picture' or 'refused', or what is wrong with what came out of the decoder."""
     try:
-        image = images.decode(data)
+        image = decode(data)
     except ImageError as error:
         text = str(error)
         return "refused" if text.endswith(".") and "Error" not in text and "0x" not in text else text
@@ -522,7 +522,7 @@ def outcome(data: bytes) -> str:
         return f"{type(error).__name__}: {error}"
     good = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
     pixels = image.shape[0] * image.shape[1]
-    return "picture" if good and 0 < pixels <= images.MAX_PIXELS else f"an odd picture, {image.shape}"
+    return "picture" if good and 0 < pixels <= MAX_PIXELS else f"an odd picture, {image.shape}"
 
 
 class Memory:

@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agegender import measured, models, ui
+from agegender import ui
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.charts import described
 from agegender.errors import DatasetError
-from agegender.images import decode
+from agegender.evaluation import card
+from agegender.evaluation.charts import described
+from agegender.imaging.io import decode
+from agegender.models import store
+from agegender.models.manifest import load_manifest
+from agegender.models.session import onnx_session
 from agegender.steps import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
+from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +81,7 @@ def test_the_sample_goes_through_the_real_pipeline_step_by_step() -> None:
 
 def test_figures_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Somebody())
-    page, reports = opened(), measured.read().reports
+    page, reports = opened(), card.read().reports
     assert f"Off by **{reports['utkface'].values['age_mae_years']:.1f} years**" in texts(page)
     assert f"**FairFace** · {reports['fairface'].pictures:,} pictures" in texts(page)
     assert "gender right: " in described(reports["fairface"].values)
@@ -102,10 +107,10 @@ def test_without_figures_the_page_says_so_and_goes_on(
     if content is not None:
         path.write_text(content, encoding="utf-8")
     with pytest.raises(DatasetError, match="cannot be read"):
-        measured.read(path)
+        card.read(path)
     use(monkeypatch, Somebody())
-    read = measured.read
-    monkeypatch.setattr(measured, "read", lambda: read(path))
+    read = card.read
+    monkeypatch.setattr(card, "read", lambda: read(path))
     page = opened()
     assert "cannot be read" in page.info[0].value
     assert "Licences" in texts(page)
@@ -114,8 +119,8 @@ def test_without_figures_the_page_says_so_and_goes_on(
 def test_every_model_is_there_with_its_licence(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Somebody())
     shown = texts(opened())
-    for spec in models.load_manifest().values():
-        assert ui.escape(spec.title) in shown and ui.escape(spec.licence) in shown
+    for spec in load_manifest().values():
+        assert escape(spec.title) in shown and escape(spec.licence) in shown
 
 
 @pytest.mark.parametrize(("stub", "told"), [(Somebody(), "no landmarks"), (Nobody(), "finds none")])
@@ -128,8 +133,8 @@ def test_what_a_detector_does_not_give_is_said(
 
 
 def test_the_crop_is_what_the_bundled_net_takes() -> None:
-    path = models.fetch(models.load_manifest()["apparent"])["apparent.onnx"]
-    assert models.onnx_session(path).get_inputs()[0].shape[1:3] == [CROP_PX, CROP_PX]
+    path = store.fetch(load_manifest()["apparent"])["apparent.onnx"]
+    assert onnx_session(path).get_inputs()[0].shape[1:3] == [CROP_PX, CROP_PX]
     steps = picture_steps(decode(SAMPLE), Face(Box(180, 60, 270, 180), 0.9))
     assert decode(steps.aligned).shape == (CROP_PX, CROP_PX, 3)
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from agegender import images
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import ModelError
+from agegender.imaging.io import decode
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -34,7 +34,7 @@ class Stub:
 
 def pictures() -> list[Image]:
     """The samples at several sizes, each different from the others."""
-    found = [images.decode(path) for path in sorted(SAMPLES.glob("*.[jp][pn]g"))]
+    found = [decode(path) for path in sorted(SAMPLES.glob("*.[jp][pn]g"))]
     assert len(found) == 2
     scaled = [cv2.resize(image, None, fx=part, fy=part) for image in found for part in (0.5, 0.73, 1.4)]
     return [*found, *(np.asarray(image, np.uint8) for image in scaled)]
@@ -82,7 +82,7 @@ def test_auto_takes_yunet_where_it_can_be_had() -> None:
 def test_auto_takes_the_bundled_one_where_yunet_cannot_be_had_and_says_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agegender.models.fetch", refusing_yunet)
+    monkeypatch.setattr("agegender.models.store.fetch", refusing_yunet)
     analyze = build_analyzer()
     assert analyze.detector.name == "faces"
     assert "bundled detector" in analyze.notes[0] and "no network here" in analyze.notes[0]

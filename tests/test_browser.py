@@ -17,7 +17,7 @@ import pytest
 from browsing import CUT_OFF, serve
 
 from agegender.analyzer import build_analyzer
-from agegender.images import decode
+from agegender.imaging.io import decode
 from agegender.types import Analysis
 
 if TYPE_CHECKING:

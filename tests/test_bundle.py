@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from agegender.bundle import Picture, as_csv, as_json, saved_names, zipped
-from agegender.export import csv_lines, json_lines
-from agegender.images import decode
-from agegender.previews import Look
+from agegender.drawing.view_options import ViewOptions
+from agegender.export.faces import csv_lines, json_lines
+from agegender.imaging.io import decode
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
 BOX = Box(60, 50, 180, 190)
@@ -30,7 +30,7 @@ def picture_of(name: str, *readings: Reading) -> Picture:
 
 def test_a_zip_holds_every_picture_in_its_size_even_where_names_are_the_same() -> None:
     pictures = [picture_of(name, READING) for name in ("a.png", "A.jpg", "../../b.png")]
-    with ZipFile(BytesIO(zipped(pictures, Look()))) as archive:
+    with ZipFile(BytesIO(zipped(pictures, ViewOptions()))) as archive:
         assert archive.namelist() == ["a-faces.jpg", "A-faces-2.jpg", "b-faces.jpg"]
         assert archive.testzip() is None
         for name in archive.namelist():
@@ -40,7 +40,7 @@ def test_a_zip_holds_every_picture_in_its_size_even_where_names_are_the_same() -
 def test_faces_hidden_in_a_zip_are_not_in_the_file() -> None:
     picture = picture_of("a.png", READING)
     original = decode(picture.data)[80:160, 80:160].astype(int)
-    with ZipFile(BytesIO(zipped([picture], Look(labels=(), blur=True)))) as archive:
+    with ZipFile(BytesIO(zipped([picture], ViewOptions(labels=(), blur=True)))) as archive:
         hidden = decode(archive.read("a-faces.jpg"))[80:160, 80:160].astype(int)
     assert hidden.std() < 25 < original.std()
     assert abs(np.corrcoef(hidden.ravel(), original.ravel())[0, 1]) < 0.2
@@ -55,8 +55,10 @@ def test_any_names_become_distinct_ones_that_lead_nowhere_else(names: list[str])
         assert name.isprintable() and not name.startswith(".")
 
 
-@pytest.mark.parametrize(("look", "faces"), [(Look(), 1), (Look(score=0.95), 0), (Look(smallest_px=141), 0)])
-def test_results_are_the_command_lines_own_without_what_is_left_out(look: Look, faces: int) -> None:
+@pytest.mark.parametrize(
+    ("look", "faces"), [(ViewOptions(), 1), (ViewOptions(score=0.95), 0), (ViewOptions(smallest_px=141), 0)]
+)
+def test_results_are_the_command_lines_own_without_what_is_left_out(look: ViewOptions, faces: int) -> None:
     pictures = [picture_of("a.png", READING), picture_of("ä,b.png")]
     left = [(p.name, Analysis(320, 240, p.analysis.readings[:faces], 0.1)) for p in pictures]
     assert as_csv(pictures, look).decode().split("\n") == [*csv_lines(left), ""]

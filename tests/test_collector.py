@@ -6,13 +6,13 @@ import sys
 SETTLED = """
 import gc, weakref
 import streamlit
-from agegender import memory
+from agegender import runtime
 
-memory.settle()
+runtime.settle()
 first = gc.get_freeze_count()
 assert len(gc.get_objects()) < first / 20, "the collector has little left to look through"
 
-memory.settle()
+runtime.settle()
 assert gc.get_freeze_count() == first, "nothing was imported in between"
 
 class Node:
@@ -24,7 +24,7 @@ gc.collect()
 assert gone() is None, "what comes later is collected as ever"
 
 import altair
-memory.settle()
+runtime.settle()
 assert gc.get_freeze_count() > first
 """
 

@@ -21,9 +21,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from serving import serving
 
-from agegender import downloads
 from agegender.errors import ModelError
-from agegender.models import MANIFEST, ModelFile, ModelSpec, fetch, status
+from agegender.models import download
+from agegender.models.manifest import MANIFEST, ModelFile, ModelSpec
+from agegender.models.store import fetch, status
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -107,7 +108,8 @@ def as_program(url: str, before: str = "") -> list[str]:
     """Return the command of a process that fetches, and prints what is said if that fails."""
     program = (
         f"{before}\n"
-        "import sys; from agegender.errors import ModelError; from agegender.models import *\n"
+        "import sys; from agegender.errors import ModelError\n"
+        "from agegender.models.manifest import *; from agegender.models.store import *\n"
         "file = ModelFile(sys.argv[1], sys.argv[2], int(sys.argv[3]), (sys.argv[4],))\n"
         "spec = ModelSpec('toy', 'Toy', 'detector', (file,), '', '', '', (), MANIFEST.parent)\n"
         "try: print(fetch(spec)[file.name])\n"
@@ -136,7 +138,7 @@ def test_a_download_cut_at_any_byte_leaves_nothing_and_the_next_one_is_good(
 def test_a_server_that_trickles_is_given_up(
     server: Server, cache: Path, from_the_start: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "SILENCE_S", 0.4)
+    monkeypatch.setattr(download, "SILENCE_S", 0.4)
     server.pause_s = 0.02 if from_the_start else 0.0
     if not from_the_start:
         server.answers, server.hangs = [whole()[:-100]], True
@@ -226,7 +228,7 @@ def test_a_file_that_may_not_grow_is_a_fault_of_the_disk_and_not_of_the_server(
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no permissions of this kind")
 def test_a_cache_that_may_only_be_read_is_used_and_what_is_missing_reported(server: Server) -> None:
     # Permissions do not hold for root. What is imported is so before, as it may lie in root's own folders.
-    imported = "os, pooch, requests, agegender.downloads, agegender.models"
+    imported = "os, pooch, requests, agegender.models.download, agegender.models.store"
     as_nobody = f"import {imported}; os.geteuid() or os.setuid(65534)"
     with TemporaryDirectory() as place:  # where that user may look, unlike in pytest's folders
         Path(place).chmod(0o755)
@@ -287,7 +289,7 @@ def killed_while_fetching(server: Server, cache: Path) -> str:
     server.answers, server.hangs = [whole(CONTENT * 100)[: 50 * len(CONTENT)]], True
     with subprocess.Popen(as_program(server.url), cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         try:
-            while not any(cache.glob(f"{downloads.UNFINISHED}*/*")):
+            while not any(cache.glob(f"{download.UNFINISHED}*/*")):
                 assert process.poll() is None
                 time.sleep(0.01)
         finally:
@@ -313,7 +315,7 @@ def test_after_a_process_was_killed_the_next_fetch_works_and_its_leavings_go(
 
 
 def test_nothing_else_in_the_folder_is_ever_removed(server: Server, cache: Path) -> None:
-    others = ["tmpabcdefgh", "own", f"x{downloads.UNFINISHED}x"]
+    others = ["tmpabcdefgh", "own", f"x{download.UNFINISHED}x"]
     for name in others:
         (cache / name).mkdir(parents=True)
         os.utime(cache / name, (1e9, 1e9))

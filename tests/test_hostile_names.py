@@ -19,12 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import bundle, commands, export, models, ui
-from agegender.__main__ import main
-from agegender.ages import from_ranges
+from agegender import bundle, ui
 from agegender.analyzer import Analyzer
+from agegender.cli import console
+from agegender.cli.main import main
 from agegender.errors import ModelError
-from agegender.images import decode, encode_png
+from agegender.estimation.age import from_ranges
+from agegender.export import faces
+from agegender.imaging.io import decode, encode_png
+from agegender.models import manifest
+from agegender.models.manifest import load_manifest
+from agegender.text import escape
 from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +110,7 @@ def test_names_print_as_text_and_lead_nowhere(
     capfdbinary: pytest.CaptureFixture[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: BLIND)
     paths = sorted(map(str, oddly_named.iterdir()))
     (oddly_named / "no\x1b[1m\npicture.png").write_bytes(b"no picture")
     command = ["analyze", form, "--annotate", str(tmp_path / "out")]
@@ -125,7 +130,7 @@ def test_names_print_as_text_and_lead_nowhere(
 def test_a_picture_with_odd_metadata_is_read_without_a_word(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: BLIND)
     monkeypatch.setattr("sys.warnoptions", [])
     out_of_file = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x05\0\xff\0\0\0\x10\0\0\0"
     (tmp_path / "odd.jpg").write_bytes(hostile.saved(hostile.noise(40, 56), "JPEG", exif=out_of_file))
@@ -155,7 +160,7 @@ def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
     page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
     assert [exception.value for exception in page.exception] == []
     labels = [fold.label for fold in page.expander]
-    assert [label.rpartition(" · ")[0] for label in labels] == [ui.escape(name) for name in names]
+    assert [label.rpartition(" · ")[0] for label in labels] == [escape(name) for name in names]
     raw = [*page.get("html"), *(text for text in page.markdown if text.allow_html)]
     bodies = " ".join(str(element.proto) for element in raw)
     assert not any(name in bodies for name in names)
@@ -177,21 +182,21 @@ PLAIN = re.compile(r"(?:\\[!-/:-@\[-`{-~]|[^!-/:-@\[-`{-~\s]| )*")
 
 @given(st.text() | st.sampled_from(UPLOADED))
 def test_no_text_comes_through_as_markdown_or_html(text: str) -> None:
-    escaped = ui.escape(text)
+    escaped = escape(text)
     assert PLAIN.fullmatch(escaped)
     assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped).split() == text.split()
 
 
 @given(st.text() | st.sampled_from(UPLOADED))
 def test_no_name_becomes_a_formula_in_a_spreadsheet(name: str) -> None:
-    *_, line = export.csv_lines([(name, ONE_FACE)])
+    *_, line = faces.csv_lines([(name, ONE_FACE)])
     (row,) = csv.reader(io.StringIO(line, newline=""))
-    assert not row[0].lstrip().startswith(tuple(export.FORMULA_STARTS))
+    assert not row[0].lstrip().startswith(tuple(faces.FORMULA_STARTS))
 
 
 # The list of models
 
-MANIFEST = models.MANIFEST.read_bytes()
+MANIFEST = manifest.MANIFEST.read_bytes()
 PIECES = (
     *(
         b"[",
@@ -235,7 +240,7 @@ def test_a_list_of_models_with_anything_in_it_is_read_or_refused(
     path = tmp_path_factory.getbasetemp() / "manifest.toml"
     path.write_bytes(bytes(content))
     try:
-        found = models.load_manifest(path)
+        found = load_manifest(path)
     except ModelError:
         return
     assert all(file.name == Path(file.name).name for spec in found.values() for file in spec.files)
@@ -245,4 +250,4 @@ def test_a_list_of_models_with_brackets_without_end_is_refused(tmp_path: Path) -
     path = tmp_path / "manifest.toml"
     path.write_text(f"x = {'[' * 100_000}")
     with pytest.raises(ModelError, match="cannot be read"):
-        models.load_manifest(path)
+        load_manifest(path)

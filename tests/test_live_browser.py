@@ -13,8 +13,8 @@ import pytest
 from browsing import CUT_OFF, chromium, serve
 from clips import clip_of_one, write_mjpeg
 
-from agegender import images
-from agegender.drawing import FEMALE, NEUTRAL
+from agegender.drawing.palette import FEMALE, NEUTRAL
+from agegender.imaging.io import decode
 from agegender.types import Image
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def opened(context: BrowserContext, url: str) -> Page:
 
 def grab(page: Page) -> Image:
     """The picture that the browser shows just now."""
-    return images.decode(base64.b64decode(component(page).locator("video").evaluate(GRAB)))
+    return decode(base64.b64decode(component(page).locator("video").evaluate(GRAB)))
 
 
 def coloured(picture: Image, colour: tuple[int, int, int]) -> int:

@@ -15,8 +15,9 @@ import streamlit_webrtc
 from aiortc.contrib.media import MediaRelay
 from streamlit.testing.v1 import AppTest
 
-from agegender import images, ui
+from agegender import ui
 from agegender.analyzer import Analyzer
+from agegender.imaging.io import decode
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -183,7 +184,7 @@ def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
     rerun(page)
     data, name = page.session_state["live_picture"]
     assert name.endswith(".jpg")
-    assert np.abs(images.decode(data).astype(int) - shown).mean() < 3
+    assert np.abs(decode(data).astype(int) - shown).mean() < 3
     assert len(page.get("download_button")) == 1
 
 

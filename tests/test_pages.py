@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from agegender import ui
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
+from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -142,7 +143,7 @@ def test_the_camera_is_asked_for_only_when_it_is_chosen() -> None:
 def test_what_cannot_be_read_gets_its_message_and_the_others_go_on() -> None:
     page = photos(("a.jpg", SAMPLE), ("b.png", b"no picture"), ("c.png", b""), ("d.jpg", SAMPLE[:999] * 2))
     results = ["a.jpg · 1 face", *(f"{name} · cannot be read" for name in ("b.png", "c.png", "d.jpg"))]
-    assert [result.label for result in page.expander] == list(map(ui.escape, results))
+    assert [result.label for result in page.expander] == list(map(escape, results))
     assert len(page.error) == 3 and "not a picture" in page.error[0].value
     assert "empty" in page.error[1].value
     assert cards(page) == 1
@@ -160,13 +161,13 @@ def test_where_no_face_is_it_says_so_and_what_helps() -> None:
 @pytest.mark.usefixtures("stub")
 def test_a_hostile_name_is_shown_as_it_is_and_never_interpreted() -> None:
     page = photos((HOSTILE, png("red", "blue")), (HOSTILE, b"no picture"))
-    escaped = ui.escape(HOSTILE)
+    escaped = escape(HOSTILE)
     assert [result.label for result in page.expander] == [
         f"{escaped} · 1 face",
         f"{escaped} · cannot be read",
     ]
     assert not any("onerror" in text for text in texts(page))
-    assert ui.escape(HOSTILE).startswith(r"\<img src\=x onerror\=alert\(1\)\> \*\*b\*\* \[a\]\(javascript\:")
+    assert escape(HOSTILE).startswith(r"\<img src\=x onerror\=alert\(1\)\> \*\*b\*\* \[a\]\(javascript\:")
 
 
 def test_an_upload_is_not_analysed_twice_while_the_settings_stay(stub: OneFace) -> None:

@@ -6,16 +6,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from agegender.images import decode
+from agegender.drawing.view_options import ViewOptions, kept
+from agegender.imaging.io import decode
 from agegender.previews import (
     LARGEST_PX,
-    Look,
     annotated_original,
     annotated_preview,
-    kept,
     kept_crops,
     make_preview,
-    resized,
 )
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
@@ -52,7 +50,7 @@ def test_a_crop_shows_its_face_in_order_and_from_the_large_picture() -> None:
 
 
 def test_boxes_follow_a_picture_made_smaller() -> None:
-    small = resized(analysis_of(4000, 2000, Box(400, 200, 800, 1000)), 1000, 1000)
+    small = analysis_of(4000, 2000, Box(400, 200, 800, 1000)).resized(1000, 1000)
     assert (small.width_px, small.height_px) == (1000, 1000)
     assert small.readings[0].face.box == Box(100, 100, 200, 500)
     assert small.readings[0].age == AGE
@@ -61,7 +59,7 @@ def test_boxes_follow_a_picture_made_smaller() -> None:
 def test_the_frame_of_a_preview_lies_where_the_face_does() -> None:
     image = np.full((1920, 2560, 3), 255, dtype=np.uint8)
     preview = make_preview(image, analysis_of(2560, 1920, Box(800, 800, 1600, 1600)))
-    drawn = decode(annotated_preview(preview, Look()))
+    drawn = decode(annotated_preview(preview, ViewOptions()))
     changed = np.argwhere((drawn < 200).any(axis=2))
     top, left, bottom, right = *changed.min(axis=0), *changed.max(axis=0)
     assert drawn.shape[:2] == LARGEST_PX[::-1]
@@ -75,7 +73,9 @@ def test_a_download_has_its_own_size_and_no_metadata() -> None:
     exif = PIL.Image.Exif()
     exif[0x010E] = "where I live"
     PIL.Image.new("RGB", (1600, 1200), "white").save(file, "JPEG", exif=exif, comment=b"secret")
-    saved = annotated_original(file.getvalue(), analysis_of(1600, 1200, Box(100, 100, 400, 400)), Look())
+    saved = annotated_original(
+        file.getvalue(), analysis_of(1600, 1200, Box(100, 100, 400, 400)), ViewOptions()
+    )
     with PIL.Image.open(BytesIO(saved)) as picture:
         assert picture.size == (1600, 1200)
         assert dict(picture.getexif()) == {}
@@ -85,13 +85,15 @@ def test_a_download_has_its_own_size_and_no_metadata() -> None:
 @pytest.mark.parametrize(
     ("look", "left"),
     [
-        (Look(), [80, 200]),
-        (Look(score=0.9), [80, 200]),
-        (Look(score=0.95), []),
-        (Look(smallest_px=81), [200]),
+        (ViewOptions(), [80, 200]),
+        (ViewOptions(score=0.9), [80, 200]),
+        (ViewOptions(score=0.95), []),
+        (ViewOptions(smallest_px=81), [200]),
     ],
 )
-def test_faces_too_small_or_uncertain_are_left_out_with_their_crops(look: Look, left: list[int]) -> None:
+def test_faces_too_small_or_uncertain_are_left_out_with_their_crops(
+    look: ViewOptions, left: list[int]
+) -> None:
     image = np.full((3000, 4000, 3), 120, dtype=np.uint8)
     boxes = Box(100, 100, 160, 180), Box(500, 500, 700, 700)
     preview = make_preview(image, analysis_of(4000, 3000, *boxes))
@@ -105,7 +107,7 @@ def test_faces_too_small_or_uncertain_are_left_out_with_their_crops(look: Look, 
 def test_a_hidden_face_is_a_few_blocks_wherever_it_is_shown_or_saved(score: float) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (900, 1200, 3), dtype=np.uint8)
     box = Box(400, 300, 700, 660)
-    analysis, look = analysis_of(1200, 900, box), Look(score=score, labels=(), blur=True)
+    analysis, look = analysis_of(1200, 900, box), ViewOptions(score=score, labels=(), blur=True)
     file = BytesIO()
     PIL.Image.fromarray(noise).save(file, "PNG")
     preview = make_preview(noise, analysis)

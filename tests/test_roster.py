@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from agegender import images
-from agegender.fusion import Shown
-from agegender.rates import Figures
-from agegender.roster import CROP_PX, percent, table
-from agegender.streaming import Latest
-from agegender.tracking import Track
+from agegender.imaging.io import decode
+from agegender.live.processor import Latest
+from agegender.live.stats import Figures
+from agegender.roster import CROP_PX, table
+from agegender.text import percent
+from agegender.tracking.fusion import Shown
+from agegender.tracking.tracker import Track
 from agegender.types import Age, Analysis, Box, Face, Gender
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def cells(html: str) -> tuple[list[list[str]], list[np.ndarray]]:
     root = ET.fromstring(html[html.index("<table") :].replace("<br/>", " "))
     rows = [["".join(cell.itertext()) for cell in row.iter("td")] for row in root.iter("tr")]
     sources = [image.attrib["src"] for image in root.iter("img")]
-    return rows[1:], [images.decode(base64.b64decode(source.split(",")[1])) for source in sources]
+    return rows[1:], [decode(base64.b64decode(source.split(",")[1])) for source in sources]
 
 
 def test_a_row_a_person_with_a_crop_of_the_face() -> None:

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from agegender import turns
-from agegender.images import pixels_of
+from agegender.imaging.io import pixels_of
 from agegender.turns import Tell, Turns
 
 SAMPLE = ROOT / "samples" / "grace_hopper.jpg"

@@ -14,10 +14,12 @@ import streamlit as st
 from films import film
 from streamlit.testing.v1 import AppTest
 
-from agegender import commands, screening, timeline, ui
-from agegender.__main__ import main
+from agegender import screening, timeline, ui
 from agegender.analyzer import Analyzer
-from agegender.people import Person
+from agegender.cli import console
+from agegender.cli.main import main
+from agegender.text import clock
+from agegender.tracking.people import Person
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +49,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OneFace]:
     st.cache_resource.clear()
     found = OneFace()
     monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(found, found))
-    monkeypatch.setattr(commands, "build_analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(console, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(ui, "fetch_model", lambda _: None)
     yield found
     st.cache_resource.clear()
@@ -176,7 +178,7 @@ def test_the_sample_is_made_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_times_are_told_as_players_do() -> None:
-    assert [timeline.clock(seconds) for seconds in (0, 5.4, 65, 599.6)] == ["0:00", "0:05", "1:05", "10:00"]
+    assert [clock(seconds) for seconds in (0, 5.4, 65, 599.6)] == ["0:00", "0:05", "1:05", "10:00"]
     person = Person(3, AGE, Gender(0.97), ((0.0, 2.0), (61.0, 65.0)), b"")
     assert timeline.description([person]) == "Person 3: 0:00 to 0:02, 1:01 to 1:05"
 

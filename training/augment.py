@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from agegender.alignment import face_matrix, warp
+from agegender.estimation.alignment import face_matrix
+from agegender.imaging.geometry import warp
 from agegender.types import Box, Face, Image
 from training.occlusions import occluded
 

@@ -20,22 +20,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from agegender import measured, models
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.datasets import Kind, open_dataset
-from agegender.evaluate_command import drawn
-from agegender.evaluation import Hardship, evaluate
-from agegender.figures import figures
-from agegender.reports import figures_object, report_object
+from agegender.cli.evaluate import drawn
+from agegender.evaluation import card as measured
+from agegender.evaluation.datasets import Kind, open_dataset
+from agegender.evaluation.metrics import figures
+from agegender.evaluation.report import figures_object, report_object
+from agegender.evaluation.run import Degradation, evaluate
+from agegender.models.manifest import load_manifest
 from training.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
 KINDS: tuple[Kind, ...] = ("fairface", "utkface")
 HARDER = {
-    "box alone": Hardship(box_only=True),
-    "40 px": Hardship(face_px=40),
-    "24 px": Hardship(face_px=24),
+    "box alone": Degradation(box_only=True),
+    "40 px": Degradation(face_px=40),
+    "24 px": Degradation(face_px=24),
 }
 
 
@@ -52,15 +53,15 @@ def measure(data: Path, limit: int | None = None) -> dict[str, object]:
             reports[kind] = report_object(dataset, analyzer, results)
             for name, svg in drawn(dataset, results).items():
                 (ROOT / "models" / "plots" / name).write_text(svg, encoding="utf-8")
-            for name, hardship in HARDER.items():
-                worse = list(tqdm(evaluate(dataset, analyzer, limit, hardship), f"{kind}, {name}", count))
+            for name, degradation in HARDER.items():
+                worse = list(tqdm(evaluate(dataset, analyzer, limit, degradation), f"{kind}, {name}", count))
                 harder[name][kind] = figures_object(figures(kind, worse))
     return {"made": made(analyzer, limit, time.time() - start_s), "reports": reports, "harder": harder}
 
 
 def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, object]:
     """Return how the figures came about."""
-    manifest = models.load_manifest()
+    manifest = load_manifest()
     return {
         "command": f"python -m training.card DATA {limit or ''}".strip(),
         "seconds": round(seconds),

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.datasets import Kind, open_dataset
-from agegender.estimators import Apparent
-from agegender.evaluation import evaluate
-from agegender.figures import Figure, figures
+from agegender.estimation.apparent import Apparent
+from agegender.evaluation.datasets import Kind, open_dataset
+from agegender.evaluation.metrics import Figure, figures
+from agegender.evaluation.run import evaluate
 
 KINDS: tuple[Kind, ...] = ("fairface", "utkface")
 

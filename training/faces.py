@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from agegender.alignment import align
+from agegender.estimation.alignment import align
 from agegender.types import Box, Face
 from training.augment import training_crop
 from training.calibration import HELD_OUT

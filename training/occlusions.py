@@ -1,6 +1,6 @@
 """What people wear and hold before their faces, drawn where the landmarks say that eyes, nose and mouth are.
 
-Each function takes an RGB crop, the frame (2×3) that lays `agegender.alignment.TEMPLATE` on the face in it,
+Each function takes an RGB crop, the frame (2×3) that lays `agegender.estimation.alignment.TEMPLATE` on the face in it,
 and a source of chance for shape, colour and place, and returns another crop.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from agegender.alignment import TEMPLATE
+from agegender.estimation.alignment import TEMPLATE
 from agegender.types import Image
 
 Frame = NDArray[np.float64]

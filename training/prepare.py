@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender.detectors import YuNet
+from agegender.detection.yunet import YuNet
 from agegender.types import Face, Image
 
 SIDE_PX = 160

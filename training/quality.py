@@ -4,11 +4,11 @@
 
 WORK is what `training.prepare` filled, DETECTOR is YuNet's ONNX file; of the held-out faces every EVERY-th
 is taken, or all. Each goes through the whole pipeline as it is and made worse on purpose, more and more. For
-each measure of `agegender.quality` the faces are put into bins by what was measured, and compared with what
-was read of the same faces as they are; turned faces, which nobody can make, with the half that is turned
-least. The harm is taken to grow from bin to bin (isotonic regression, which pools bins that say otherwise),
-and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; at less, every fourth face would be
-warned of.
+each measure of `agegender.estimation.quality` the faces are put into bins by what was measured, and compared
+with what was read of the same faces as they are; turned faces, which nobody can make, with the half that is
+turned least. The harm is taken to grow from bin to bin (isotonic regression, which pools bins that say
+otherwise), and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; at less, every fourth face
+would be warned of.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from agegender import models
 from agegender.analyzer import Analyzer
-from agegender.detectors import YuNet
-from agegender.estimators import Apparent
-from agegender.evaluation import central_face, scaled_down
-from agegender.quality import measure
+from agegender.detection.yunet import YuNet
+from agegender.estimation.apparent import Apparent
+from agegender.estimation.quality import measure
+from agegender.evaluation.run import central_face, scaled_down
+from agegender.models import store
+from agegender.models.manifest import load_manifest
 from agegender.types import Box, Image
 from training.calibration import HELD_OUT, OLDEST_YEARS
 
@@ -107,7 +108,7 @@ class HeldOut:
         self.boxes, self.female = arrays["boxes"], arrays["female"]
         self.middle = (arrays["age_min"] + np.minimum(arrays["age_max"], OLDEST_YEARS)) / 2
         self.indices = range(0, HELD_OUT, every)
-        apparent = models.fetch(models.load_manifest()["apparent"])["apparent.onnx"]
+        apparent = store.fetch(load_manifest()["apparent"])["apparent.onnx"]
         self.analyzer = Analyzer(YuNet(detector), Apparent(apparent))
 
     def read(self, name: str = "height_px", part: float = 0) -> list[Read]:

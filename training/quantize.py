@@ -28,7 +28,7 @@ from onnxruntime.quantization import (
     shape_inference,
 )
 
-from agegender.estimators import Apparent
+from agegender.estimation.apparent import Apparent
 from agegender.types import Box, Face
 from training.calibration import HELD_OUT
 from training.faces import Faces

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.alignment import TEMPLATE, similarity
+from agegender.estimation.alignment import TEMPLATE, similarity
 from agegender.types import Face, Image
 
 MASK = ((0.5, 0.44), (0.72, 0.5), (0.84, 0.56), (0.82, 0.78), (0.62, 0.98))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from agegender.breakdown import ANY
-from agegender.measured import Card, Figures, Measured
+from agegender.evaluation.card import Card, Figures, Measured
+from agegender.evaluation.groups import ANY
 
 FEW = 20
 """Over fewer faces nothing is said."""

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from agegender.estimators import Apparent
+from agegender.estimation.apparent import Apparent
 from agegender.types import Box, Face
 from training.faces import Faces
 

@@ -26,7 +26,7 @@ from measuring import Tell, forget_peak, latency, memory_mb, number_from, proces
 from visiting import Visitor
 
 from agegender.analyzer import build_analyzer
-from agegender.streaming import Settings, VideoProcessor
+from agegender.live.processor import Settings, VideoProcessor
 
 __all__ = ["tell"]  # a fixture
 

@@ -24,8 +24,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from agegender.alignment import margin_crop, margin_square
-from agegender.detectors import YuNet
+from agegender.detection.yunet import YuNet
+from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.types import Box, Face, Image
 from training.detector.material import Faces, Material
 from training.detector.measure import pairwise_iou

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agegender.detectors import best_first, decode_grid
+from agegender.detection.yunet import best_first, decode_grid
 from training.detector.material import SIDE_PX, Material
 from training.detector.net import STRIDES, DetectorNet
 from training.detector.scenes import scene

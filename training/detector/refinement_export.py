@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agegender.refinement import Refined, first_stage
+from agegender.detection.cascade import CascadeDetector, first_stage
 from training.detector.candidates import split
 from training.detector.export import SCORE
 from training.detector.material import Material
@@ -66,7 +66,7 @@ def put_together(exported: Exported, data: Candidates) -> None:
     optimizer.step(closure)
 
 
-def limit(detector: Refined, material: Material) -> float:
+def limit(detector: CascadeDetector, material: Material) -> float:
     """Return the logit from which on `INVENTED` faces are found in a faceless scene."""
     scores: list[float] = []
     for number in range(SCENES):
@@ -97,7 +97,7 @@ def main(work: Path, first: Path, target: Path) -> None:
     exported = Exported(net).eval()
     put_together(exported, Candidates(work, True))
     write(exported, target)
-    invented = limit(Refined(first_stage(first), target, score=1e-6), split(Material(work), True))
+    invented = limit(CascadeDetector(first_stage(first), target, score=1e-6), split(Material(work), True))
     with torch.no_grad():
         exported.both[0] -= invented - float(torch.logit(torch.tensor(SCORE)))
     write(exported, target)

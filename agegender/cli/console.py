@@ -1,0 +1,72 @@
+"""What the commands share: exit statuses, progress bars, results on stdout and all else on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender.export.faces import printable
+from agegender.models.http import Progress
+
+T = TypeVar("T")
+
+
+DONE, FAILED = 0, 1
+
+
+def build(options: argparse.Namespace) -> Analyzer:
+    """Return the analyzer that was asked for, and tell what there is to know of it."""
+    with download_bars() as progress:
+        analyzer = build_analyzer(options.detector, options.estimator, progress)
+    for note in analyzer.notes:
+        complain(note)
+    return analyzer
+
+
+def bar(items: Iterable[T], total: int) -> Iterator[T]:
+    """Return the items, and show on a terminal how many of them are done."""
+    quiet = None if total > 1 else True  # None is for tqdm to say: yes, where there is no terminal
+    return iter(tqdm(items, total=total, unit="picture", disable=quiet, leave=False))
+
+
+@contextmanager
+def download_bars() -> Iterator[Progress]:
+    """Return, for `with`, what shows a download's progress on a terminal."""
+    bars: dict[str, tqdm] = {}
+
+    def show(name: str, done: int, total: int) -> None:
+        if name not in bars:
+            bars[name] = tqdm(desc=name, total=total, unit="B", unit_scale=True, disable=None, leave=False)
+        bars[name].update(done - bars[name].n)
+
+    try:
+        yield show
+    finally:
+        for each in bars.values():
+            each.close()
+
+
+def say(line: str) -> None:
+    """Print a result, now, above a bar where there is one."""
+    with tqdm.external_write_mode(sys.stdout):
+        print(line, flush=True)
+
+
+def complain(line: str) -> None:
+    """Print to stderr what is no result, on one line."""
+    with tqdm.external_write_mode(sys.stderr):
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def add_model_names(one: argparse.ArgumentParser) -> None:
+    """Let a command choose its detector and estimator."""
+    for role, names in (("detector", DETECTORS), ("estimator", ESTIMATORS)):
+        one.add_argument(
+            f"--{role}", default=names[0], metavar="NAME", help=f"{', '.join(names)} (default: {names[0]})"
+        )

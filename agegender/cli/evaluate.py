@@ -1,0 +1,104 @@
+"""agegender evaluate: how often the pipeline is right on a labelled data set."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from agegender.cli import analyze, console
+from agegender.errors import DatasetError
+from agegender.evaluation import plots
+from agegender.evaluation.calibration import age_calibration, gender_calibration
+from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
+from agegender.evaluation.groups import confusion
+from agegender.evaluation.report import report_lines, report_object
+from agegender.evaluation.run import Degradation, Result, evaluate
+
+NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
+
+
+def add_arguments(one: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
+    one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
+    one.add_argument(
+        "path", type=Path, metavar="PATH", help="its folder, a tar of it, or a file of its labels"
+    )
+    one.add_argument("--json", action="store_true", help="print an object instead of a table")
+    one.add_argument(
+        "--plots",
+        type=Path,
+        metavar="FOLDER",
+        help="put pictures there (SVG): how sure against how right, and which ages are mixed up",
+    )
+    one.add_argument(
+        "--limit", type=_count, metavar="N", help="only so many of its pictures, spread over all of it"
+    )
+    one.add_argument(
+        "--box-only",
+        action="store_true",
+        help="make it harder: align each face by its box, without landmarks",
+    )
+    one.add_argument(
+        "--face-px",
+        type=_count,
+        metavar="N",
+        help="make it harder: scale pictures down until the face that was found is about N pixels high",
+    )
+    console.add_model_names(one)
+    one.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the figures of a data set, and draw them where that is asked for."""
+    if options.plots:
+        analyze.make_folder(options.plots)
+    analyzer, results = console.build(options), list[Result]()
+    degradation = Degradation(options.box_only, options.face_px)
+    with open_dataset(options.dataset, options.path) as dataset:
+        total = min(options.limit or len(dataset.samples), len(dataset.samples))
+        for result in console.bar(evaluate(dataset, analyzer, options.limit, degradation), total):
+            results.append(result)
+            if result.problem:
+                console.complain(f"{result.sample.name}: {result.problem}")
+    if options.json:
+        console.say(json.dumps(report_object(dataset, analyzer, results, degradation), indent=2))
+    else:
+        for line in report_lines(dataset, analyzer, results, degradation):
+            console.say(line)
+    if options.plots:
+        for name, svg in drawn(dataset, results).items():
+            _write(options.plots / name, svg)
+            console.complain(f"{options.plots / name}: drawn")
+    return console.FAILED if any(result.problem for result in results) else console.DONE
+
+
+def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
+    """Return SVG pictures by the names of their files; without those of which nothing is known."""
+    kind, name = dataset.kind, NAMES[dataset.kind]
+    genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
+    table = confusion(kind, results)
+    found = {}
+    if genders:
+        titles = (f"Gender on {name}", "stated probability of the gender", "how often it was right")
+        found[f"{kind}-gender.svg"] = plots.reliability(*titles, genders, first=0.5)
+    if intervals:
+        titles = (f"Intervals of age on {name}", "meant to hold the true age", "and did")
+        found[f"{kind}-intervals.svg"] = plots.reliability(*titles, intervals, first=0)
+    if any(map(sum, table.counts)):
+        found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {name}", table)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"“{path}” cannot be written ({error.strerror}).") from error
+
+
+def _count(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise ValueError
+    return count

@@ -1,0 +1,71 @@
+"""The command line: python -m agegender analyze | models | evaluate | video."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from agegender.cli import analyze, console, evaluate, models, video
+from agegender.errors import AgeGenderError
+
+COMMANDS = {
+    "analyze": (analyze, "say what is seen in pictures"),
+    "models": (models, "list the models, or fetch some"),
+    "evaluate": (evaluate, "measure accuracy on a labelled data set"),
+    "video": (video, "annotate a video, and say who is in it"),
+}
+
+INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments, or else the command line, say, and return the exit status.
+
+    0 when all went well, 1 when something could not be read or had, of which stderr tells; `SystemExit`
+    with 2 for wrong usage. stdout gets nothing but results, in UTF-8.
+    """
+    options = parser().parse_args(arguments)
+    if not sys.warnoptions:  # Pillow warns of odd metadata, which is nothing to whoever has such a file
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status: int = options.command(options)
+        sys.stdout.flush()
+        return status
+    except AgeGenderError as error:
+        console.complain(str(error))
+        return console.FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # nobody reads any more
+        _drop_stdout()
+        return PIPE_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_stdout()
+        console.complain("The disk is full: the results could not be written.")
+        return console.FAILED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what parses the command line; `command` is the function to call with what it found."""
+    whole = argparse.ArgumentParser(
+        prog="python -m agegender",
+        description="Find faces in pictures and estimate their apparent age and gender.",
+        epilog="Exit status: 0 all went well, 1 something could not be read or had, 2 wrong usage.",
+    )
+    each = whole.add_subparsers(required=True, metavar="COMMAND")
+    for name, (command, does) in COMMANDS.items():
+        command.add_arguments(each.add_parser(name, help=does))
+    return whole
+
+
+def _drop_stdout() -> None:
+    """Keep Python from complaining when it flushes, at its end, what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

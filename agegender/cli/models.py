@@ -1,0 +1,50 @@
+"""agegender models: list them, or fetch some."""
+
+from __future__ import annotations
+
+import argparse
+
+from agegender.cli.console import DONE, FAILED, complain, download_bars, say
+from agegender.errors import ModelError
+from agegender.models import store
+from agegender.models.manifest import load_manifest
+
+
+def add_arguments(one: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    one.description = "List the models and whether they are here, or fetch some."
+    one.set_defaults(command=list_models)
+    actions = one.add_subparsers(metavar="list|fetch")
+    listing = actions.add_parser("list", help="list all (this is what you get if you do not choose)")
+    listing.set_defaults(command=list_models)
+    fetching = actions.add_parser("fetch", help="fetch some into the cache, for when there is no network")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="as in the list")
+    fetching.set_defaults(command=fetch_models)
+
+
+def list_models(_: argparse.Namespace) -> int:
+    """Print what models there are, and whether they are here."""
+    line = "{:<13}  {:<9}  {:<7}  {:>8}  {:<36}  {}"
+    say(line.format("name", "role", "status", "size", "title", "licence"))
+    for spec in load_manifest().values():
+        size = f"{spec.bytes / 1e6:.1f} MB"
+        say(line.format(spec.name, spec.role, store.status(spec), size, spec.title, spec.licence))
+    return DONE
+
+
+def fetch_models(options: argparse.Namespace) -> int:
+    """Fetch models by name, and print where their files are."""
+    manifest, status = load_manifest(), DONE
+    for name in options.names:
+        if name not in manifest:
+            raise ModelError(f"There is no model called {name!r}. There are: {', '.join(manifest)}.")
+    for name in options.names:
+        try:
+            with download_bars() as progress:
+                paths = store.fetch(manifest[name], progress, retry=True)
+            for place in paths.values():
+                say(f"{name}: {place}")
+        except ModelError as error:
+            complain(f"{name}: {error}")
+            status = FAILED
+    return status

@@ -1,0 +1,78 @@
+"""A second stage of face detection: a closer look at each box, which keeps, drops and mends it.
+
+A cascade, as Viola and Jones (2001) and MTCNN (Zhang et al., 2016) have it: the first stage looks everywhere
+and may be wrong often; the second looks at little and can afford to look well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender.detection.yunet import YuNet, best_first, faces_of
+from agegender.imaging.geometry import margin_crop, margin_square
+from agegender.models.session import onnx_session
+from agegender.types import Face, Image
+
+MARGIN = 0.3
+"""What the second stage sees around a box, on each side, in parts of its longer side."""
+
+CLOSE_UP_PX = 160
+"""At this size a face that fills the picture is well within what the first stage knows: 280 pixels."""
+
+FIRST_SCORE = 0.2
+"""From which score of the first stage on the second one looks: hardly a face on photographs has less."""
+
+BATCH = 32
+"""The most boxes that go through the net at once, which bounds the memory that a crowd takes."""
+
+
+class CascadeDetector:
+    """A detector whose faces a second net looks at again.
+
+    `first` gives the boxes to look at, most of which may be wrong; `path` is an ONNX file that takes `crops`,
+    BGR uint8 (n, size, size, 3), and `scores` of the first stage, float32 (n,), and gives `score` (n,) and
+    `points`, the box's two corners and five landmarks in parts of the crop, (n, 7, 2). `score` is the least
+    confidence of a face, `overlap` the IoU from which the less confident one of two faces is dropped.
+    """
+
+    def __init__(self, first: YuNet, path: Path, *, score: float = 0.7, overlap: float = 0.3) -> None:
+        self.name = first.name
+        self.first = first
+        self.score = score
+        self.overlap = overlap
+        self._session = onnx_session(path)
+        self._size_px = int(self._session.get_inputs()[0].shape[1])
+
+    def detect(self, image: Image) -> tuple[Face, ...]:
+        """Return the faces of an RGB image, most confident first; () where there are none."""
+        found = self.first.detect(image)
+        rows = [self._closer(image, found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
+        if not rows:
+            return ()
+        candidates = np.concatenate(rows)
+        return faces_of(best_first(candidates[candidates[:, 0] >= self.score], self.overlap))
+
+    def _closer(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float64]:
+        """Return the faces as the second stage sees them: rows of score, box and landmarks, (n, 15)."""
+        crops = [margin_crop(image, face.box, MARGIN, self._size_px) for face in faces]
+        scores = np.array([face.score for face in faces], np.float32)
+        score, points = self._session.run(
+            ["score", "points"], {"crops": np.stack(crops)[..., ::-1], "scores": scores}
+        )
+        views = np.array([margin_square(face.box, MARGIN) for face in faces])
+        places = views[:, None, :2] + points.astype(np.float64) * views[:, None, 2:]
+        return np.concatenate([score[:, None], places.reshape(-1, 14)], axis=1)
+
+
+def first_stage(path: Path, score: float = FIRST_SCORE) -> YuNet:
+    """Return the bundled net that looks everywhere."""
+    return YuNet(path, score=score, close_up_px=CLOSE_UP_PX)
+
+
+def bundled(files: Mapping[str, Path]) -> CascadeDetector:
+    """Return the detector of this project's own two nets, faces.onnx and refinement.onnx by name."""
+    return CascadeDetector(first_stage(files["faces.onnx"]), files["refinement.onnx"])

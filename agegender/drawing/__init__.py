@@ -1,0 +1,1 @@
+"""Analyses to pixels: boxes, labels that hide no face, hidden faces."""

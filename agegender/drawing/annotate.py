@@ -1,0 +1,156 @@
+"""Boxes and labels on pictures: a new image comes back and the old one stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import PIL.Image
+from PIL import ImageDraw, ImageFont
+
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.label_layout import place_labels
+from agegender.drawing.palette import BLACK, FEMALE, MALE, NEUTRAL, Colour
+from agegender.drawing.view_options import Part
+from agegender.types import Analysis, Box, Image, Reading
+
+LEAST_TEXT_PX = 10
+"""Smaller type cannot be read."""
+
+
+class Plate(NamedTuple):
+    """A way to write a label: its lines, the size of its type in pixels, its colour."""
+
+    lines: tuple[str, ...]
+    text_px: int
+    colour: Colour
+
+
+def annotate(
+    image: Image,
+    analysis: Analysis,
+    *,
+    labels: Collection[Part] = ("gender", "probability", "age"),
+    numbers: bool = False,
+    names: Sequence[str] | None = None,
+    blur: bool = False,
+) -> Image:
+    """Return a copy of the RGB image with a box and a label for each face of its analysis.
+
+    `labels` is what the labels tell; colour stands for the gender only where the label tells it as well.
+    `numbers` counts the faces from 1 in the order of the readings; `names`, one a reading, stand in place
+    of numbers (ASCII, which is what the typeface has). `blur` makes the faces unrecognisable.
+    """
+    readings = analysis.readings
+    drawn = blur_faces(image, [reading.face for reading in readings]) if blur else np.array(image, order="C")
+    height, width = drawn.shape[:2]
+    if names is None:
+        names = [str(i + 1) if numbers else "" for i in range(len(readings))]
+    picture = Box(0, 0, width, height)
+    seen = [
+        (reading, name)
+        for reading, name in zip(readings, names, strict=True)
+        if reading.face.box.intersection(picture).area > 0
+    ]
+    text_px = (width * height) ** 0.5 / 34
+    boxes = [reading.face.box for reading, _ in seen]
+    options = [plate_options(reading, labels, name, text_px) for reading, name in seen]
+    sizes = [[plate_size(plate) for plate in plates] for plates in options]
+    places = place_labels(boxes, sizes, width, height)
+    for box, plates, place in zip(boxes, options, places, strict=True):
+        draw_box(drawn, box, plates[place.option].colour if place else NEUTRAL, text_px)
+    for plates, place in zip(options, places, strict=True):
+        if place:
+            label = draw_plate(plates[place.option])
+            drawn[place.top : place.top + label.shape[0], place.left : place.left + label.shape[1]] = label
+    return drawn
+
+
+def draw_box(image: Image, box: Box, colour: Colour, text_px: float) -> None:
+    """Draw the box into the image, a black edge around it so that it shows on any background."""
+    line_px = max(1, round(min(text_px / 7, box.width / 20)))
+    edge_px = max(1, line_px // 3)
+    out_px = (line_px + edge_px + 1) // 2
+    height, width = image.shape[:2]
+    # OpenCV wants small whole numbers; a side that lies outside only has to stay outside.
+    corners = np.clip([(box.left, box.top), (box.right, box.bottom)], -99, (width + 99, height + 99))
+    (left, top), (right, bottom) = np.rint(corners).astype(int).tolist()
+    around = (left - out_px, top - out_px), (right + out_px, bottom + out_px)
+    cv2.rectangle(image, *around, BLACK, edge_px)
+    cv2.rectangle(image, (left, top), (right, bottom), colour, line_px)
+
+
+def label_parts(reading: Reading, labels: Collection[Part], name: str) -> list[str]:
+    """Return what a label says of a face, part by part: 'Ada', 'Female 97 %', '25–32', '29 years'."""
+    parts = [name.encode("ascii", "replace").decode()] if name else []
+    if "gender" in labels:
+        # Never 100 %: no estimate is certain.
+        sure = f" {min(99, round(100 * reading.gender.probability))} %" if "probability" in labels else ""
+        parts.append(reading.gender.label + sure)
+    if "age" in labels:
+        parts.append(reading.age.range)
+    if "years" in labels:
+        parts.append(f"{reading.age.years:.0f} years")
+    return parts
+
+
+def plate_options(reading: Reading, labels: Collection[Part], name: str, text_px: float) -> list[Plate]:
+    """Return the ways to write a face's label, the best first; none where there is nothing to say.
+
+    On one line or on two, smaller and smaller; then without the probability; then the name alone.
+    """
+    colour = NEUTRAL
+    if "gender" in labels:
+        colour = FEMALE if reading.gender.label == "Female" else MALE
+    wanted = max(text_px / 2, min(text_px, reading.face.box.height / 4))
+    sizes = sorted({max(LEAST_TEXT_PX, round(wanted * scale)) for scale in (1, 0.85, 0.7, 0.55)})
+    parts = label_parts(reading, labels, name)
+    short = label_parts(reading, set(labels) - {"probability"}, name)
+    ways = [Plate(lines, size, colour) for size in reversed(sizes) for lines in one_or_two_lines(parts)]
+    ways += [Plate(lines, sizes[0], colour) for lines in one_or_two_lines(short)]
+    if name:
+        ways.append(Plate((label_parts(reading, (), name)[0],), sizes[0], NEUTRAL))
+    return list(dict.fromkeys(ways))
+
+
+def one_or_two_lines(parts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the ways to set the parts of a label in lines."""
+    ways: list[tuple[str, ...]] = [(" · ".join(parts),)] if parts else []
+    return ways + ([(" · ".join(parts[:-1]), parts[-1])] if len(parts) > 1 else [])
+
+
+@lru_cache(maxsize=64)
+def font(text_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the typeface that lies in Pillow itself (Aileron): labels look the same everywhere."""
+    return ImageFont.load_default(text_px)
+
+
+def typeset(line: str) -> str:
+    """Return the line with a hyphen for each en dash, the one sign of labels that the typeface lacks."""
+    return line.replace("–", "-")
+
+
+@lru_cache(maxsize=1024)
+def plate_size(plate: Plate) -> tuple[int, int]:
+    """Return the width and height of a label in pixels."""
+    widest = max(font(plate.text_px).getlength(typeset(line)) for line in plate.lines)
+    return round(widest + 0.8 * plate.text_px), round((0.35 + 1.1 * len(plate.lines)) * plate.text_px)
+
+
+@lru_cache(maxsize=64)
+def draw_plate(plate: Plate) -> Image:
+    """Return a label as a read-only RGB image: black text on its colour."""
+    picture = PIL.Image.new("RGB", plate_size(plate), plate.colour)
+    draw = ImageDraw.Draw(picture)
+    for i, line in enumerate(plate.lines):
+        start = (0.4 * plate.text_px, (1.1 * i + 1.06) * plate.text_px)
+        # A light stroke makes the type bold; there is only the regular one.
+        draw.text(
+            start, typeset(line), BLACK, font(plate.text_px), anchor="ls", stroke_width=plate.text_px / 45
+        )
+    label = np.array(picture)
+    label.setflags(write=False)
+    return label

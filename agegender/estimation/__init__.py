@@ -1,0 +1,1 @@
+"""Faces to apparent age and gender: alignment, the nets, distributions over age, warnings."""

@@ -1,0 +1,106 @@
+"""The measured figures in models/figures.json, which `python -m training.card` writes, read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agegender.errors import DatasetError
+from agegender.evaluation.calibration import Bin, Calibration
+from agegender.evaluation.groups import Confusion
+from agegender.places import MODELS
+
+FIGURES = MODELS / "figures.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value over `count` pictures, None over none, with its 95 % interval; rates are parts of 1."""
+
+    value: float | None
+    count: int
+    interval: tuple[float, float] | None
+
+
+Figures = Mapping[str, Measured]
+"""Figures by their keys, as `agegender.figures` has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an evaluation found over so many pictures; see `reports.report_object`.
+
+    `groups` has gender, race and age, and `warnings` their names; in each of them figures by group.
+    """
+
+    pictures: int
+    figures: Figures
+    groups: Mapping[str, Mapping[str, Figures]]
+    warnings: Mapping[str, Mapping[str, Figures]]
+    gender_calibration: Calibration
+    age_calibration: tuple[Bin, ...]
+    confusion: Confusion
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The figures that are known, by their keys."""
+        return {key: figure.value for key, figure in self.figures.items() if figure.value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All of the file: reports by data set, figures made harder by what was made harder and by data set.
+
+    `made` says how: command, seconds, cores, models, and their SHA-256.
+    """
+
+    made: Mapping[str, Any]
+    reports: Mapping[str, Report]
+    harder: Mapping[str, Mapping[str, Figures]]
+
+
+def read(path: Path = FIGURES) -> Card:
+    """Return what the file holds. Raises `DatasetError` when it is not there, or holds anything else."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return Card(
+            dict(table["made"]),
+            {name: _report(each) for name, each in table["reports"].items()},
+            {
+                name: {kind: _figures(each) for kind, each in of.items()}
+                for name, of in table["harder"].items()
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
+
+
+def _report(table: Any) -> Report:
+    calibration, confusion = table["gender_calibration"], table["confusion"]
+    return Report(
+        int(table["pictures"]),
+        _figures(table["figures"]),
+        _groups(table["groups"]),
+        _groups(table["warnings"]),
+        Calibration(calibration["error"], _bins(calibration["bins"])),
+        _bins(table["age_calibration"]),
+        Confusion(tuple(confusion["names"]), tuple(tuple(row) for row in confusion["counts"])),
+    )
+
+
+def _figures(table: Any) -> Figures:
+    return {
+        key: Measured(each["value"], int(each["count"]), each["interval"] and tuple(each["interval"]))
+        for key, each in table.items()
+    }
+
+
+def _groups(table: Any) -> dict[str, dict[str, Figures]]:
+    return {by: {name: _figures(each) for name, each in groups.items()} for by, groups in table.items()}
+
+
+def _bins(table: Any) -> tuple[Bin, ...]:
+    return tuple(Bin(int(each["count"]), float(each["stated"]), float(each["right"])) for each in table)

@@ -1,0 +1,177 @@
+"""Labelled data sets as they are published: which pictures there are, and what is known of each face."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from agegender.errors import DatasetError
+from agegender.evaluation import label_files
+from agegender.evaluation.archive import Files
+
+Kind = Literal["fairface", "utkface", "adience"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+FAIRFACE_AGES = ((0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120))
+"""First and last whole year of FairFace's nine groups; it calls the last one 'more than 70'."""
+
+UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Others")
+
+# [age]_[gender]_[race]_[date and time].jpg.chip.jpg; a few names are published without a race.
+_UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_(?:([0-4])_)?\d+\.(?:.*\.)?(?:jpe?g|png)", re.ASCII | re.I)
+_PICTURE_NAME = re.compile(r".+\.(?:jpe?g|png)", re.I | re.S)
+# Not fold_frontal_0_data.txt and its like, which name some of the same pictures again.
+_FOLD_NAME = re.compile(r"fold_\d_data\.txt", re.ASCII)
+
+_COLUMNS = {
+    "fairface": "file, age, gender and service_test, or file, age_min, age_max and gender",
+    "utkface": "file, age and gender",
+    "adience": "user_id, original_image, face_id, age and gender",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A labelled picture. `ages` are the first and the last whole year that its person may be, or None.
+
+    `gender` is 'Female', 'Male', or None where nobody knows; `race` is the data set's word, or ''.
+    """
+
+    name: str
+    ages: tuple[int, int] | None
+    gender: str | None
+    race: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set that is open: `files.read(sample.name)` is a sample's picture.
+
+    `unlabelled` counts pictures that are there and of which nothing is known.
+    """
+
+    kind: Kind
+    files: Files
+    samples: tuple[Sample, ...]
+    unlabelled: int = 0
+
+
+@contextmanager
+def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
+    """Open a data set in its public layout, for `with`. Raises `DatasetError` where it makes no sense.
+
+    `path` is a folder, a tar archive or the file with the labels. Those of FairFace and UTKFace may also
+    stand in NAME.csv beside NAME.tar; of several in a folder the one with 'val' in its name counts. Without
+    any, UTKFace's labels are in the names of its pictures. Adience's are in its fold files, one or all.
+    """
+    source, label_file = label_files.locate(path, partial(_fits, kind))
+    with Files(source) as files:
+        tables = (
+            {label_file.name: label_files.read(label_file)} if label_file else _tables_within(kind, files)
+        )
+        if tables:
+            found = [sample for name, content in tables.items() for sample in _samples(kind, name, content)]
+            unlabelled = 0
+        elif kind == "utkface":
+            found, unlabelled = _samples_by_name(files.names)
+        else:
+            raise DatasetError(f"“{path}” has no file of labels with the columns {_COLUMNS[kind]}.")
+        if not found:
+            raise DatasetError(f"“{path}” has no labelled pictures of {kind}.")
+        yield Dataset(kind, files, _in_order(files, found), unlabelled)
+
+
+def _fits(kind: Kind, columns: Collection[str]) -> bool:
+    columns = set(columns)
+    if kind == "fairface":
+        return columns >= {"file", "gender", "age_min", "age_max"} or columns >= {
+            *("file", "gender", "age", "service_test")
+        }
+    if kind == "utkface":
+        return columns >= {"file", "age", "gender"} and "service_test" not in columns
+    return False
+
+
+def _tables_within(kind: Kind, files: Files) -> dict[str, bytes]:
+    """Return the files of labels that lie with the pictures, by name."""
+    if kind == "adience":
+        folds = [name for name in files.names if _FOLD_NAME.fullmatch(PurePosixPath(name).name)]
+        return {name: files.read(name) for name in folds}
+    tables = {name: files.read(name) for name in files.names if name.lower().endswith(".csv")}
+    fitting = [name for name, content in tables.items() if _fits(kind, label_files.columns(content))]
+    return {name: tables[name] for name in (label_files.choose(fitting),)} if fitting else {}
+
+
+def _samples(kind: Kind, name: str, content: bytes) -> Iterator[Sample]:
+    if kind == "adience":
+        return label_files.parse(name, content, "\t", _adience_sample)
+    if not _fits(kind, label_files.columns(content)):
+        raise DatasetError(f"{name} has not the columns {_COLUMNS[kind]}.")
+    return label_files.parse(name, content, ",", _fairface_sample if kind == "fairface" else _utkface_sample)
+
+
+def _fairface_sample(row: dict[str, str]) -> Sample:
+    if "age_min" in row:
+        first, last = row["age_min"], row["age_max"]
+    else:
+        first, _, last = ("70-120" if row["age"] == "more than 70" else row["age"]).partition("-")
+    if (int(first), int(last)) not in FAIRFACE_AGES:
+        raise ValueError(f"{first} to {last} years is none of FairFace's groups")
+    return Sample(row["file"], (int(first), int(last)), _gender(row["gender"]), row.get("race", ""))
+
+
+def _utkface_sample(row: dict[str, str]) -> Sample:
+    age = int(row["age"])
+    if not 0 <= age <= 120:
+        raise ValueError(f"{age} years is no age")
+    return Sample(row["file"], (age, age), _gender(row["gender"]), row.get("race", ""))
+
+
+def _adience_sample(row: dict[str, str]) -> Sample:
+    picture = f"coarse_tilt_aligned_face.{row['face_id']}.{row['original_image']}"
+    gender = None if row["gender"] in ("u", "") else _gender(row["gender"])
+    return Sample(f"faces/{row['user_id']}/{picture}", _adience_ages(row["age"]), gender)
+
+
+def _adience_ages(text: str) -> tuple[int, int] | None:
+    """Return the first and last year of '(25, 32)' or '35'; None of 'None'."""
+    if text in ("None", ""):
+        return None
+    years = [int(part) for part in text.strip("()").split(",")]
+    return years[0], years[-1]
+
+
+def _gender(text: str) -> str:
+    if text.lower() in ("female", "f"):
+        return "Female"
+    if text.lower() in ("male", "m"):
+        return "Male"
+    raise ValueError(f"{text!r} is neither female nor male")
+
+
+def _samples_by_name(names: Collection[str]) -> tuple[list[Sample], int]:
+    """Return UTKFace's samples, and how many pictures have names that say nothing."""
+    pictures = [name for name in names if _PICTURE_NAME.fullmatch(name)]
+    samples = []
+    for name in pictures:
+        if match := _UTKFACE_NAME.fullmatch(PurePosixPath(name).name):
+            age, race = int(match[1]), UTKFACE_RACES[int(match[3])] if match[3] else ""
+            samples.append(Sample(name, (age, age), ("Male", "Female")[int(match[2])], race))
+    return samples, len(pictures) - len(samples)
+
+
+def _in_order(files: Files, samples: list[Sample]) -> tuple[Sample, ...]:
+    """Return the samples under the names that the files have, in the files' order, the missing ones last."""
+    found = [replace(sample, name=files.find(sample.name)) for sample in samples]
+    order = {name: place for place, name in enumerate(files.names)}
+    if not any(sample.name in order for sample in found):
+        raise DatasetError(
+            f"None of the {len(found):,} pictures that the labels name, “{found[0].name}” the first of them, "
+            f"is in “{files.path}”."
+        )
+    return tuple(sorted(found, key=lambda sample: order.get(sample.name, len(order))))

@@ -1,0 +1,96 @@
+"""What lies behind an evaluation's figures: groups of people, ages mixed up, how sure is how right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
+from agegender.evaluation.metrics import Figure, figures, true_range
+from agegender.evaluation.run import Result
+from agegender.types import RANGES, WARNINGS
+
+ANY = "any"
+"""Stands for all of the warnings together."""
+
+
+FAIRFACE_GROUPS = (*(f"{first}–{last}" for first, last in FAIRFACE_AGES[:-1]), f"{FAIRFACE_AGES[-1][0]}+")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of the people who are alike in one thing: `by` is gender, race or age, or a warning."""
+
+    by: str
+    name: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """`counts[i][j]` pictures of people in the i-th of `names` were taken for people in the j-th."""
+
+    names: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+def groups(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
+    """Return the figures of each gender, race and group of ages that the labels name."""
+    by: dict[str, Callable[[Sample], str | None]] = {
+        "gender": lambda sample: sample.gender,
+        "race": lambda sample: _race_name(sample.race),
+        "age": lambda sample: _age_name(kind, sample),
+    }
+    order = (*RANGES, *FAIRFACE_GROUPS)
+    found = []
+    for what, name_of in by.items():
+        names = {name for result in results if (name := name_of(result.sample))}
+        for name in sorted(names, key=lambda name: (order.index(name) if name in order else 0, name)):
+            of_group = [result for result in results if name_of(result.sample) == name]
+            found.append(Group(what, name, figures(kind, of_group)))
+    return tuple(found)
+
+
+def warned(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
+    """Return the figures of the faces with each warning and without it, and with any and without all."""
+    found = [(result, result.reading.warnings) for result in results if result.reading]
+    groups = []
+    for name in (*WARNINGS, ANY):
+        for title, holds in (("with", True), ("without", False)):
+            alike = [
+                result
+                for result, warnings in found
+                if (bool(warnings) if name == ANY else name in warnings) == holds
+            ]
+            groups.append(Group(name, title, figures(kind, alike)))
+    return tuple(groups)
+
+
+def confusion(kind: Kind, results: Sequence[Result]) -> Confusion:
+    """Return which ages were taken for which: FairFace's nine groups, else the eight ranges."""
+    names = FAIRFACE_GROUPS if kind == "fairface" else RANGES
+    counts = np.zeros((len(names), len(names)), dtype=int)
+    for result in results:
+        true = _age_name(kind, result.sample) if kind == "fairface" else true_range(result.sample)
+        if result.reading and true:
+            place = result.group if kind == "fairface" else RANGES.index(result.reading.age.range)
+            if place is not None:
+                counts[names.index(true), place] += 1
+    return Confusion(names, tuple(tuple(row) for row in counts.tolist()))
+
+
+def _race_name(race: str) -> str:
+    """Return the data set's word for a race as it is written in a sentence."""
+    return race.capitalize() if race.islower() else race.replace("_", " or ")
+
+
+def _age_name(kind: Kind, sample: Sample) -> str | None:
+    """Return the group of ages that a label lies in: of Adience a range, else one of FairFace's groups."""
+    if kind == "adience":
+        return true_range(sample)
+    if sample.ages is None:
+        return None
+    age = sample.ages[0]
+    return FAIRFACE_GROUPS[sum(first <= age for first, _ in FAIRFACE_AGES) - 1]

@@ -1,0 +1,137 @@
+"""What an evaluation's results come to: how often the pipeline is right, and by how much it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from agegender.estimation.age import range_of
+from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
+from agegender.evaluation.run import Result
+from agegender.types import RANGES
+
+LEAST_YEARS_FOR_GENDER = {"utkface": 4}
+"""Nobody sees the gender of a baby, so UTKFace's are left out of that figure."""
+
+
+Z95 = 1.96
+"""Within so many standard errors of a mean lies the truth, in 95 % of samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value, over `count` pictures; None over none. Rates are parts of 1.
+
+    `interval` holds the value that ever more such pictures would give, with a confidence of 95 %; None
+    where there are too few pictures to say.
+    """
+
+    key: str
+    title: str
+    value: float | None
+    count: int
+    unit: str = "%"
+    interval: tuple[float, float] | None = None
+
+
+def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return the data set's usual figures. Pictures without a found face count in the first one only."""
+    read = [result for result in results if not result.problem]
+    found = [result for result in read if result.reading]
+    least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
+    gender_right = [right for _, right in stated_genders(kind, found)]
+    from_age = f", from {least_years} years on" if least_years else ""
+    return (
+        _mean("faces_found", "faces found", [result.reading is not None for result in read]),
+        _mean("gender_accuracy", f"gender right{from_age}", gender_right),
+        *(_group_figures(found) if kind == "fairface" else _range_figures(found)),
+        *(_years_figures(found) if kind == "utkface" else ()),
+    )
+
+
+def stated_genders(kind: Kind, results: Sequence[Result]) -> list[tuple[float, bool]]:
+    """Return how probable each stated gender is said to be, 0.5 to 1, and whether it is right.
+
+    Without the pictures that say nothing of it: no face found, no label, or a person too young to tell.
+    """
+    least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
+    return [
+        (result.reading.gender.probability, result.reading.gender.label == result.sample.gender)
+        for result in results
+        if result.reading and result.sample.gender and _is_from(result.sample, least_years)
+    ]
+
+
+def true_range(sample: Sample) -> str | None:
+    """Return the one of the eight ranges that all of the years of a label lie in; (38, 42) lies in 38–43."""
+    if sample.ages is None:
+        return None
+    first, last = map(range_of, sample.ages)
+    return first if first == last else None
+
+
+def wilson(right: float, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval (1927) of a rate: `right` of `count`, which is at least 1, were right.
+
+    Unlike the normal one it stays within 0 to 1 and is of use near the ends.
+    """
+    rate, square = right / count, Z95**2 / count
+    middle = (rate + square / 2) / (1 + square)
+    half = Z95 / (1 + square) * sqrt(rate * (1 - rate) / count + square / (4 * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _is_from(sample: Sample, least_years: int) -> bool:
+    return least_years == 0 or (sample.ages is not None and sample.ages[0] >= least_years)
+
+
+def _group_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
+    steps = [
+        abs(result.group - FAIRFACE_AGES.index(result.sample.ages))
+        for result in found
+        if result.group is not None and result.sample.ages
+    ]
+    return _step_figures("age_group", "FairFace's nine age groups", steps)
+
+
+def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return how well the eight ranges are met, over the pictures whose age is known to lie in one."""
+    steps = [
+        abs(RANGES.index(result.reading.age.range) - RANGES.index(true))
+        for result in found
+        if result.reading and (true := true_range(result.sample))
+    ]
+    return _step_figures("age_range", "the eight age ranges", steps)
+
+
+def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
+    pairs = [(r.reading.age, r.sample.ages[0]) for r in found if r.reading and r.sample.ages]
+    return (
+        _mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
+        _mean(
+            "age_in_interval", "age within the interval", [age.low <= true <= age.high for age, true in pairs]
+        ),
+    )
+
+
+def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
+    return (
+        _mean(f"{key}_exact", f"{title}: right", [step == 0 for step in steps]),
+        _mean(f"{key}_within_one", f"{title}: within one", [step <= 1 for step in steps]),
+    )
+
+
+def _mean(key: str, title: str, values: Sequence[float], unit: str = "%") -> Figure:
+    count = len(values)
+    if not count:
+        return Figure(key, title, None, 0, unit)
+    mean = float(np.mean(values))
+    if unit == "%":
+        return Figure(key, title, mean, count, unit, wilson(sum(values), count))
+    if count == 1:  # nothing is known of how far they spread
+        return Figure(key, title, mean, count, unit)
+    half = Z95 * float(np.std(values, ddof=1)) / sqrt(count)
+    return Figure(key, title, mean, count, unit, (max(0.0, mean - half), mean + half))

@@ -1,0 +1,178 @@
+"""What the whole pipeline says of labelled pictures: detect, align, estimate."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar, runtime_checkable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender.analyzer import Analyzer
+from agegender.errors import AgeGenderError
+from agegender.estimation.age import probability_below
+from agegender.estimation.quality import warnings_of
+from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Kind, Sample
+from agegender.imaging.io import decode
+from agegender.types import Age, Face, Image, Reading
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKERS = 2
+
+PADDING_PX = {"utkface": 40}
+"""Some pictures are cut so close to the face that a detector misses it: their border is repeated so far."""
+
+FAIRFACE_STARTS = [first for first, _ in FAIRFACE_AGES]
+
+
+@runtime_checkable
+class YearsEstimator(Protocol):
+    """An estimator that knows how probable each year of age is, not only each of the eight ranges."""
+
+    def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Return (n, 100) for n faces of the RGB image."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one picture. `reading` is None where no face was found or `problem` says why not.
+
+    `group` is the place in `FAIRFACE_AGES` of the estimated age, and None for other data sets. `below` is the
+    estimated probability of an age below the true one, where that is known to the year.
+    """
+
+    sample: Sample
+    reading: Reading | None = None
+    group: int | None = None
+    problem: str = ""
+    below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """What is made harder between finding a face and estimating it.
+
+    `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
+    many pixels high, where it is higher.
+    """
+
+    box_only: bool = False
+    face_px: int | None = None
+
+
+def evaluate(
+    dataset: Dataset, analyzer: Analyzer, limit: int | None = None, degradation: Degradation | None = None
+) -> Iterator[Result]:
+    """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
+
+    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
+    """
+
+    def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
+        sample, content = item
+        try:
+            if isinstance(content, AgeGenderError):
+                raise content
+            return _judged(sample, decode(content), dataset.kind, analyzer, degradation or Degradation())
+        except AgeGenderError as error:
+            return Result(sample, problem=str(error))
+
+    def contents() -> Iterator[tuple[Sample, bytes | AgeGenderError]]:
+        for sample in spread(dataset.samples, limit):
+            try:
+                yield sample, dataset.files.read(sample.name)
+            except AgeGenderError as error:
+                yield sample, error
+
+    return _map_in_order(judge, contents())
+
+
+def spread(samples: Sequence[T], limit: int | None) -> list[T]:
+    """Return at most `limit` of the samples, evenly spread, as neighbours are often alike."""
+    count = len(samples) if limit is None else min(limit, len(samples))
+    return [samples[i * len(samples) // count] for i in range(count)]
+
+
+def central_face(image: Image, faces: Sequence[Face]) -> Face:
+    """Return the face, of one or more, whose middle is nearest to the middle of the picture."""
+    x, y = image.shape[1] / 2, image.shape[0] / 2
+    return min(faces, key=lambda face: (face.box.center[0] - x) ** 2 + (face.box.center[1] - y) ** 2)
+
+
+def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
+    """Return the picture so small that the face's box is about `face_px` high, and the face in it.
+
+    Both as they are where the box is not higher than that.
+    """
+    height_px, width_px = image.shape[:2]
+    if face.box.height <= face_px:
+        return image, face
+    part = face_px / face.box.height
+    small_wh = max(1, round(width_px * part)), max(1, round(height_px * part))
+    small = np.asarray(cv2.resize(image, small_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return small, face.moved(small_wh[0] / width_px, small_wh[1] / height_px)
+
+
+def without_border(image: Image, face: Face, border_px: int) -> tuple[Image, Face]:
+    """Return the picture without so many pixels on each side, and the face in it."""
+    height_px, width_px = image.shape[:2]
+    inner = image[border_px : height_px - border_px, border_px : width_px - border_px]
+    return inner, face.moved(1, 1, -border_px, -border_px)
+
+
+def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degradation: Degradation) -> Result:
+    padding_px = PADDING_PX.get(kind, 0)
+    if padding_px:
+        image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
+    faces = analyzer.detector.detect(image)
+    if not faces:
+        return Result(sample)
+    face = central_face(image, faces)
+    padded_px = len(image)
+    if degradation.box_only:
+        face = replace(face, landmarks=())
+    if degradation.face_px:
+        image, face = scaled_down(image, face, degradation.face_px)
+    ((age, gender),) = analyzer.estimator.estimate(image, [face])
+    # What was added to the picture shows nothing of the face.
+    warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))
+    reading = Reading(face, age, gender, warnings)
+    if kind == "adience":
+        return Result(sample, reading)
+    pmf = _years_pmf(analyzer.estimator, image, face)
+    if kind == "fairface":
+        return Result(sample, reading, _fairface_group(pmf, age))
+    true = sample.ages[0] if sample.ages else None
+    return Result(sample, reading, below=None if true is None else probability_below(true, age, pmf))
+
+
+def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float32] | None:
+    """Return the distribution over years, (100,), of an estimator that knows one."""
+    return estimator.years_pmf(image, [face])[0] if isinstance(estimator, YearsEstimator) else None
+
+
+def _fairface_group(pmf: NDArray[np.float32] | None, age: Age) -> int:
+    """Return which of FairFace's groups lies in the middle, as of the eight ranges the one that is shown."""
+    if pmf is not None:
+        return int((np.add.reduceat(pmf, FAIRFACE_STARTS).cumsum()[:-1] < 0.5).sum())
+    return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle
+
+
+def _map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Return the function's values in the items' order, from threads that are a few items ahead at most."""
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,1 @@
+"""Analyses as text: JSON for programs, CSV for spreadsheets, tables for people."""

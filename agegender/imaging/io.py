@@ -1,0 +1,154 @@
+"""From bytes or a file to an upright RGB picture, and from a picture to bytes."""
+
+from __future__ import annotations
+
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import PIL.Image
+import pillow_heif
+from PIL import UnidentifiedImageError
+from PIL.Image import DecompressionBombError, DecompressionBombWarning
+
+from agegender.errors import ImageError
+from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
+from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
+from agegender.types import Image
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+"""What is read, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
+
+MAX_PIXELS = 50_000_000
+HUNGRY = ("WEBP", "AVIF")
+"""Formats whose decoders hold 16 bytes a pixel, where others hold 4: half as many pixels are read."""
+
+MAX_BYTES = 4 * MAX_PIXELS
+"""No file need be larger: four bytes a pixel, uncompressed."""
+
+NOT_A_PICTURE = (
+    "This is not a picture, or it is damaged. "
+    "JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF files can be read."
+)
+DAMAGED = "The picture is damaged or incomplete. Copy or download it again, or choose another one."
+EMPTY = "The file is empty. Copy or download it again, or choose another one."
+TOO_MANY_PIXELS = (
+    f"The picture has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller and try again."
+)
+TOO_MANY_HUNGRY_PIXELS = (
+    f"The picture has more than {MAX_PIXELS // 2_000_000} megapixels, too many for WebP and AVIF files. "
+    "Make it smaller, or save it as JPEG, and try again."
+)
+TOO_MANY_BYTES = (
+    f"The file is larger than {MAX_BYTES // 1_000_000} MB. Make the picture smaller and try again."
+)
+
+
+def decode(source: bytes | Path) -> Image:
+    """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
+
+    The bytes alone say what it is, whatever the name of the file; of several frames the first is read.
+    EXIF's orientation and an ICC profile are applied where they are sound; transparent parts are laid
+    over white. Raises ImageError for everything that is not a picture of at most `MAX_PIXELS`, or half of
+    that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
+    most 5 bytes a pixel, 16 in those.
+    """
+    return decode_at_least(source, MAX_PIXELS)[0]
+
+
+def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tuple[int, int]]:
+    """Return the picture as `decode` does, maybe smaller, and the upright width and height of the whole.
+
+    A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    """
+    data = source if isinstance(source, bytes) else read(source)
+    if not data:
+        raise ImageError(EMPTY)
+    if len(data) > MAX_BYTES:
+        raise ImageError(TOO_MANY_BYTES)
+    try:
+        with opened(data) as picture:
+            pixels = picture.width * picture.height
+            if pixels > MAX_PIXELS:
+                raise ImageError(TOO_MANY_PIXELS)
+            if picture.format in HUNGRY and pixels > MAX_PIXELS // 2:
+                raise ImageError(TOO_MANY_HUNGRY_PIXELS)
+            refuse_many_scans(data, pixels)
+            width, height = picture.size
+            scale = long_side_px / max(width, height)
+            picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
+            picture.load()
+            image = upright_rgb(picture)
+            if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
+                return image, (image.shape[1], image.shape[0])
+            return image, (height, width) if orientation(picture) in SIDEWAYS else (width, height)
+    except ImageError:
+        raise
+    except (DecompressionBombError, DecompressionBombWarning) as error:
+        # Pillow's own limit lies above ours, and it looks before we can: it warns or raises, as it is set.
+        raise ImageError(TOO_MANY_PIXELS) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(NOT_A_PICTURE) from error
+    except Exception as error:  # decoders raise nearly anything when they meet damaged bytes
+        raise ImageError(DAMAGED) from error
+
+
+def opened(data: bytes) -> PIL.Image.Image:
+    """Return the picture, of which only the header has been read yet, to be used in `with`.
+
+    Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
+    """
+    register_heif()
+    refuse_intricate(data)
+    return PIL.Image.open(Pieces(data), formats=FORMATS)
+
+
+def pixels_of(data: bytes) -> int:
+    """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
+    try:
+        with opened(data) as picture:
+            return picture.width * picture.height
+    except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
+        return 0
+
+
+def read(path: Path) -> bytes:
+    """Return what is in a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
+    try:
+        if path.is_dir():
+            raise ImageError(f"“{path}” is a folder. Choose a picture in it.")
+        if not path.exists():
+            raise ImageError(f"There is no file “{path}”. Check its name.")
+        if not path.is_file():
+            raise ImageError(f"“{path}” is not a file. Choose a picture.")
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(TOO_MANY_BYTES)
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"“{path}” cannot be opened ({error.strerror}). Check that you may read it."
+        ) from error
+
+
+@cache
+def register_heif() -> None:
+    """Teach Pillow to open HEIC and HEIF; AVIF it knows itself."""
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def encode_jpeg(image: Image, quality: int = 92) -> bytes:
+    """Return the RGB image as a JPEG file without metadata; raises ImageError above 65,500 pixels a side."""
+    if max(image.shape[:2]) > 65_500:  # libjpeg's limit
+        raise ImageError("A JPEG picture has at most 65,500 pixels on each side. Save it as PNG instead.")
+    file = BytesIO()
+    # Full colour resolution, so that thin coloured lines stay sharp.
+    PIL.Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:4:4")
+    return file.getvalue()
+
+
+def encode_png(image: Image) -> bytes:
+    """Return the RGB image as a PNG file without metadata."""
+    file = BytesIO()
+    PIL.Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()

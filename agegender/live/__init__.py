@@ -1,0 +1,1 @@
+"""The webcam: frames in, annotated frames out, while a page watches."""

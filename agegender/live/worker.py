@@ -1,0 +1,110 @@
+"""Analysis beside a live video: as fast as it can be, and never in the video's way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+
+from agegender import runtime
+from agegender.analyzer import Analyzer
+from agegender.live.stats import Meter
+from agegender.tracking.follower import Follower
+from agegender.tracking.tracker import Track
+from agegender.types import Image
+
+PATIENCE_S = 0.05
+"""How long a frame waits for its own analysis. Slower ones go on beside the video, which flows on."""
+
+BUDGET_S = 0.06
+"""About how long estimation may take a frame, so that no crowd holds up the boxes."""
+
+TIDY_S = 60.0
+"""How often memory that lies between pieces in use is given back: frames of many kinds leave it in pieces,
+which over hours of video come to a hundred megabytes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A frame that was analysed, and who was in it."""
+
+    image: Image
+    time_s: float
+    tracks: tuple[Track, ...]
+    seconds: float
+
+
+class Watcher:
+    """Analyses frames of one video, one at a time, each in a thread that lives no longer than that.
+
+    So nothing queues up, one call never takes long, and there is no thread to forget when a visitor goes.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._follower: Follower | None = None
+        self._mirror = False
+        self._scene: Scene | None = None
+        self._pending: Future[Scene] | None = None
+        self._tidied_s = 0.0
+
+    def look(
+        self,
+        image: Image,
+        time_s: float,
+        analyzer: Analyzer,
+        mirror: bool,
+        threshold: float,
+        smallest_px: int = 0,
+    ) -> Scene | None:
+        """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
+
+        It is this very frame's while analyses are quick. Another analyzer, or the frames mirrored from now
+        on, start afresh. Raises what an analysis raised; there is no scene from then until one succeeds.
+        """
+        follower = self._follower
+        if follower is None or follower.analyzer is not analyzer or self._mirror != mirror:
+            follower = self._follower = Follower(analyzer, BUDGET_S)
+            self._mirror, self._scene, self._pending = mirror, None, None
+        self._collect()
+        if self._pending is None:
+            self._tidy(time_s)
+            self._pending = _in_thread(lambda: _follow(follower, image, time_s, threshold, smallest_px))
+            if self._meter.analysis_s <= PATIENCE_S:
+                wait([self._pending], PATIENCE_S)
+            self._collect()
+        return self._scene
+
+    def _tidy(self, time_s: float) -> None:
+        if time_s - self._tidied_s >= TIDY_S:
+            self._tidied_s = time_s
+            runtime.give_back()
+
+    def _collect(self) -> None:
+        if self._pending is None or not self._pending.done():
+            return
+        done, self._pending, self._scene = self._pending, None, None
+        self._scene = done.result()
+        self._meter.analysed(self._scene.seconds)
+
+
+def _follow(follower: Follower, image: Image, time_s: float, threshold: float, smallest_px: int) -> Scene:
+    start_s = time.perf_counter()
+    tracks = follower.follow(image, time_s, threshold, smallest_px)
+    return Scene(image, time_s, tracks, time.perf_counter() - start_s)
+
+
+def _in_thread(call: Callable[[], Scene]) -> Future[Scene]:
+    """Return the result to come of a call in a thread of its own, which ends with it."""
+    future: Future[Scene] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="live-analysis", daemon=True).start()
+    return future

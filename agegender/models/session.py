@@ -1,0 +1,28 @@
+"""Running ONNX models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime as ort
+
+from agegender.errors import ModelError
+
+
+def onnx_session(path: Path) -> ort.InferenceSession:
+    """Return a session on the CPU, whose `run` may be called from many threads at once.
+
+    It computes in the thread that calls: visitors share the cores, and one picture's work is too small to
+    split. Raises `ModelError` when the file is not a model that ONNX Runtime can run.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # An arena keeps the most that was ever needed, for each caller at once: half a gigabyte of four pictures.
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 3  # errors only
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no other class in common
+        raise ModelError(f"{path} is not a model that can be run. Remove it and fetch it again.") from error

@@ -1,0 +1,1 @@
+"""Faces over time to people: tracks, fused evidence, and who is seen when."""

@@ -1,0 +1,1 @@
+"""A video file to an annotated one: opening untrusted files, frames, annotating, writing MP4."""

@@ -1,0 +1,145 @@
+"""Annotating videos: from a file to an MP4 file with boxes and labels, in one pass and in little memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agegender.analyzer import Analyzer
+from agegender.drawing.annotate import annotate
+from agegender.drawing.blur import blur_faces
+from agegender.drawing.view_options import Part
+from agegender.errors import VideoError
+from agegender.tracking.follower import Follower
+from agegender.tracking.people import Person, Sightings
+from agegender.tracking.tracker import Track
+from agegender.types import Analysis, Face, Image
+from agegender.video.container import Source
+from agegender.video.reader import Footage, Frame, open_video
+from agegender.video.writer import Mp4
+
+SOUND_LOST = "The sound is stored in a way that cannot be read here, and was left out."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to look at a video, and what to draw.
+
+    At most `per_second` frames a second are analysed; between them boxes move on as they did. `threshold`
+    is the least score of a face, on top of the detector's own, and `smallest_px` its least height; `labels`
+    are the parts that `drawing.annotate` knows. `blur` makes faces unrecognisable, whatever their score and
+    height, and has every frame analysed for it.
+    """
+
+    per_second: float = 10.0
+    threshold: float = 0.0
+    smallest_px: int = 0
+    labels: tuple[Part, ...] = ("gender", "probability", "age")
+    blur: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Progress:
+    """How far it is: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
+    has taken, and the newest frame as it was drawn (RGB).
+
+    Only the last one has `people`; the file is then complete. `notes` are sentences for whoever asked.
+    """
+
+    frames: int
+    seconds: float
+    part: float
+    elapsed_s: float
+    picture: Image
+    people: tuple[Person, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def left_s(self) -> float | None:
+        """About how many seconds it will still take; None as long as nobody can tell."""
+        if self.part < 0.01 or self.elapsed_s < 1:
+            return None
+        return self.elapsed_s * (1 / self.part - 1)
+
+
+def annotate_video(
+    source: Source, target: Path, analyzer: Analyzer, options: Options | None = None
+) -> Generator[Progress, None, None]:
+    """Write the video with boxes and labels to `target`, a new MP4 file; return how far it is.
+
+    Sound, the times of frames and what is up are kept. To stop half-way, close the iterator: then, and
+    after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
+    the limits of `agegender.footage`, and where `target` is there already or cannot be written.
+    """
+    if target.exists():
+        raise VideoError(f"There is a file “{target}” already. Choose another name.")
+    finished = False
+    try:
+        with open_video(source) as footage:
+            yield from _annotate(footage, target, _Annotator(analyzer, options or Options()))
+        finished = True
+    finally:
+        if not finished:
+            target.unlink(missing_ok=True)
+
+
+def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:
+    start_s = time.perf_counter()
+    progress = None
+    with Mp4(target, footage.sound) as mp4:
+        for part in footage.read():
+            if not isinstance(part, Frame):
+                mp4.write_sound(part, footage.start_s)
+                continue
+            picture = annotator.draw(part)
+            mp4.write(picture, part.time_s, part.duration_s)
+            end_s = part.time_s + part.duration_s
+            done = min(1.0, end_s / footage.seconds) if footage.seconds else footage.part_read
+            frames = progress.frames + 1 if progress else 1
+            progress = Progress(frames, end_s, done, time.perf_counter() - start_s, picture)
+            yield progress
+    assert progress is not None  # footage without frames raises
+    notes = (SOUND_LOST,) if footage.sound is not None and not mp4.has_sound else ()
+    annotator.sightings.end(progress.seconds)
+    elapsed_s, people = time.perf_counter() - start_s, annotator.sightings.people()
+    yield replace(progress, part=1.0, elapsed_s=elapsed_s, people=people, notes=notes)
+
+
+class _Annotator:
+    """Draws frame after frame, and remembers who is in view."""
+
+    def __init__(self, analyzer: Analyzer, options: Options) -> None:
+        self.sightings = Sightings()
+        self._options = options
+        self._follower = Follower(analyzer)
+        self._tracks: tuple[Track, ...] = ()
+        self._analysed_s = self._due_s = -math.inf
+
+    def draw(self, shot: Frame) -> Image:
+        """Return the frame with a box and a label a person, analysed if that is due."""
+        image, options = shot.image, self._options
+        is_due = options.blur or shot.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
+        if is_due:
+            least = (0.0, 0) if options.blur else (options.threshold, options.smallest_px)
+            self._tracks = self._follower.follow(image, shot.time_s, *least)
+            self._analysed_s = shot.time_s
+            # A grid in time: of 25 frames a second 10 are analysed, not every third.
+            grid_s = self._due_s + 1 / options.per_second
+            self._due_s = grid_s if grid_s > shot.time_s else shot.time_s + 1 / options.per_second
+        if options.blur:
+            faces = [Face(track.box_at(shot.time_s), 0.0) for track in self._tracks]
+            image = blur_faces(image, faces)
+        if is_due:
+            self.sightings.add(self._tracks, image, shot.time_s)
+        return self._label(image, shot.time_s)
+
+    def _label(self, image: Image, time_s: float) -> Image:
+        steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
+        read = [(track, reading) for track in steady if (reading := track.reading_at(time_s)) is not None]
+        height_px, width_px = image.shape[:2]
+        analysis = Analysis(width_px, height_px, tuple(reading for _, reading in read), 0.0)
+        names = [str(track.number) for track, _ in read]
+        return annotate(image, analysis, labels=self._options.labels, names=names)
