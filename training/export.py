@@ -30,8 +30,6 @@ from training.calibration import (
     weights_of_years,
 )
 from training.faces import SIDE_PX, Faces, to_net, weights
-from training.calibration import HELD_OUT, best_temperature, spread_loss
-from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe
 from training.net import FaceNet, years_pmf
 
