@@ -73,7 +73,9 @@ def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> N
     labels = weights_of_years(faces.low[indices], faces.high[indices])
     often = density(weights_of_years(faces.low[faces.trained], faces.high[faces.trained]), shown)
 
-    def pmf(temperature: float, factors: NDArray[np.float64], outputs: Tensor = outputs) -> NDArray[np.float64]:
+    def pmf(
+        temperature: float, factors: NDArray[np.float64], outputs: Tensor = outputs
+    ) -> NDArray[np.float64]:
         return corrected(years_pmf(outputs, temperature).double().numpy(), factors)
 
     found = {}
@@ -88,7 +90,9 @@ def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> N
         found[power] = errors.mean(), right, temperature
         print(f"  exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 2)}")
     most = max(right for _, right, _ in found.values())
-    power = min((p for p, (_, right, _) in found.items() if right >= most - EXACT_COST), key=lambda p: found[p][0])
+    power = min(
+        (p for p, (_, right, _) in found.items() if right >= most - EXACT_COST), key=lambda p: found[p][0]
+    )
     exported.age_temperature, exported.factors = found[power][2], torch.from_numpy(often**-power).float()
     print(f"α {power:.2f}, temperature {exported.age_temperature:.3f}")
 

@@ -168,7 +168,9 @@ def hand(crop: Image, frame: Frame, rng: Generator) -> Image:
         crop = painted(crop, cover, cloth(crop, color, rng))
     end = palm + way * 0.6
     return painted(
-        crop, strokes(crop, [placed(frame, [palm, end])], count * width * unit_px(frame)), cloth(crop, color, rng)
+        crop,
+        strokes(crop, [placed(frame, [palm, end])], count * width * unit_px(frame)),
+        cloth(crop, color, rng),
     )
 
 
@@ -198,7 +200,12 @@ def shut_eyes(crop: Image, frame: Frame, rng: Generator) -> Image:
     from_x, from_y = (columns + frame[k, 1] * shift for k in (0, 1))
     from_y += rows - columns
     return cv2.remap(
-        crop, from_x.astype(np.float32), from_y.astype(np.float32), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+        crop,
+        from_x.astype(np.float32),
+        from_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        None,
+        cv2.BORDER_REPLICATE,
     )
 
 

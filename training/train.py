@@ -55,16 +55,23 @@ def held_out(net: FaceNet, faces: Faces, bfloat16: bool) -> str:
     net.eval()
     every = np.concatenate([faces.held_out, faces.held_out_congress])
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-        every_output = torch.cat([net(faces.plain_crops(chunk)).float() for chunk in np.array_split(every, 24)])
+        every_output = torch.cat(
+            [net(faces.plain_crops(chunk)).float() for chunk in np.array_split(every, 24)]
+        )
     outputs, indices = every_output[: len(faces.held_out)], faces.held_out
     edges = torch.tensor([3, 10, 20, 30, 40, 50, 60, 70])
     below = years_pmf(every_output).cumsum(1)
-    apart = ((below[: len(indices), edges - 1] < 0.5).sum(1) - torch.bucketize(faces.low[indices], edges, right=True)).abs()
+    apart = (
+        (below[: len(indices), edges - 1] < 0.5).sum(1)
+        - torch.bucketize(faces.low[indices], edges, right=True)
+    ).abs()
     right = ((outputs[:, -1] > 0) == (faces.female[indices] > 0.5)).float()
     low, race = faces.low[indices], faces.race[indices]
     years = 100 - below[len(indices) :].sum(1) + 0.5
     middle = torch.stack(ages(faces, faces.held_out_congress)).mean(0)
-    bias = [f"{(years - middle)[(middle // 10).clamp(4, 7) == decade].mean():+.1f}" for decade in (4, 5, 6, 7)]
+    bias = [
+        f"{(years - middle)[(middle // 10).clamp(4, 7) == decade].mean():+.1f}" for decade in (4, 5, 6, 7)
+    ]
     return (
         f"held out: gender {right.mean():.4f} (0-9 {right[low < 10].mean():.3f}, "
         f"Black {right[race == 'Black'].mean():.3f}) group {(apart == 0).float().mean():.4f} "

@@ -15,7 +15,12 @@ from agegender.evaluation.groups import confusion
 from agegender.evaluation.report import report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate
 
-NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
+NAMES: dict[Kind, str] = {
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
+    "congress": "Congress",
+    "adience": "Adience",
+}
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:

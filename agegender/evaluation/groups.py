@@ -92,5 +92,5 @@ def _age_name(kind: Kind, sample: Sample) -> str | None:
         return true_range(sample)
     if sample.ages is None:
         return None
-    age = sample.ages[0]
+    age = round(sum(sample.ages) / 2) if kind == "congress" else sample.ages[0]
     return FAIRFACE_GROUPS[sum(first <= age for first, _ in FAIRFACE_AGES) - 1]

@@ -34,7 +34,10 @@ def report_object(
         "dataset": dataset.kind,
         "detector": analyzer.detector.name,
         "estimator": analyzer.estimator.name,
-        "degradation": asdict(degradation or Degradation()),
+        "degradation": {
+            "box_only": bool(degradation and degradation.box_only),
+            "face_px": degradation and degradation.face_px,
+        },
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
         "unlabelled": dataset.unlabelled,

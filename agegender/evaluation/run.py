@@ -58,14 +58,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """What is made harder between finding a face and estimating it.
+    """What is made harder.
 
-    `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
-    many pixels high, where it is higher.
+    `redraw` changes the picture, knowing where its face is, before the pipeline sees it. Between finding the
+    face and estimating it, `box_only` takes its landmarks away, and `face_px` scales the picture down until the
+    face's box is about so many pixels high, where it is higher.
     """
 
     box_only: bool = False
     face_px: int | None = None
+    redraw: Callable[[Image, Face], Image] | None = None
 
 
 def evaluate(
@@ -73,7 +75,8 @@ def evaluate(
 ) -> Iterator[Result]:
     """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
 
-    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
+    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated. A
+    picture that is drawn into and in which no face was found before is left as it is.
     """
 
     def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
@@ -133,6 +136,9 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     if padding_px:
         image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
     faces = analyzer.detector.detect(image)
+    if faces and degradation.redraw:
+        image = degradation.redraw(image, central_face(image, faces))
+        faces = analyzer.detector.detect(image)
     if not faces:
         return Result(sample)
     face = central_face(image, faces)
@@ -145,7 +151,7 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     # What was added to the picture shows nothing of the face.
     warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))
     reading = Reading(face, age, gender, warnings)
-    if kind == "adience":
+    if kind in ("adience", "congress"):
         return Result(sample, reading)
     pmf = _years_pmf(analyzer.estimator, image, face)
     if kind == "fairface":
