@@ -62,7 +62,7 @@ def recolor(crop: Image, rng: Generator) -> Image:
 
 
 def expose(crop: Image, rng: Generator) -> Image:
-    """Return the crop with far too much or too little light, one time in six: whites clip, darks get noisy."""
+    """Return the crop with far too much or too little light, one time in six."""
     draw = rng.random()
     if draw > 1 / 6:
         return crop

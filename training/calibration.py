@@ -40,7 +40,7 @@ def spread_loss(pmf: ArrayLike, low_years: ArrayLike, high_years: ArrayLike) -> 
 
 
 def weights_of_years(low_years: ArrayLike, high_years: ArrayLike) -> NDArray[np.float64]:
-    """Return for each face how probable each year is by its label alone, (n, 100): even, `OLD_PARTS` from 70 on."""
+    """Return how probable each year is by a face's label alone, (n, 100): even, `OLD_PARTS` from 70 on."""
     low = np.maximum(np.asarray(low_years, dtype=np.float64), 0)[:, None]
     high = np.asarray(high_years, dtype=np.float64)[:, None]
     years = np.arange(100)

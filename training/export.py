@@ -9,6 +9,7 @@ runs what `training.quantize` makes of it.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -63,13 +64,13 @@ def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
 def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> None:
     """Set what makes the held-out faces most likely, and how much is made of the ages that training saw little.
 
-    For each α the temperature is the one that makes ages likely that are spread evenly over their groups; the α
-    is that of the least error of age where each of FairFace's groups counts as much as any other, among those
-    that cost at most `EXACT_COST` of exact groups.
+    For each α the temperature is the one that makes ages likely that are spread evenly over their groups;
+    the α is that of the least error of age where each of FairFace's groups counts as much as any other,
+    among those that cost at most `EXACT_COST` of exact groups.
     """
     indices = np.concatenate([faces.held_out, faces.held_out_congress])
     outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
-    of_fairface = outputs[: len(faces.held_out)], faces.held_out
+    of_fairface = outputs[: len(faces.held_out)]
     labels = weights_of_years(faces.low[indices], faces.high[indices])
     often = density(weights_of_years(faces.low[faces.trained], faces.high[faces.trained]), shown)
 
@@ -78,15 +79,16 @@ def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> N
     ) -> NDArray[np.float64]:
         return corrected(years_pmf(outputs, temperature).double().numpy(), factors)
 
+    def loss(temperature: float, factors: NDArray[np.float64]) -> float:
+        return spread_loss(pmf(temperature, factors, of_fairface), low, high)
+
+    low, high = (ends[faces.held_out].numpy() for ends in (faces.low, faces.high))
     found = {}
     for power in POWERS:
         factors = often**-power
-        low, high = (ends[of_fairface[1]].numpy() for ends in (faces.low, faces.high))
-        temperature = best_temperature(
-            f"α {power:.2f}, age", lambda t, f=factors: spread_loss(pmf(t, f, of_fairface[0]), low, high)
-        )
+        temperature = best_temperature(f"α {power:.2f}, age", partial(loss, factors=factors))
         errors = errors_by_group(pmf(temperature, factors), labels)
-        right = exact(pmf(temperature, factors, of_fairface[0]), labels[: len(faces.held_out)])
+        right = exact(pmf(temperature, factors, of_fairface), labels[: len(faces.held_out)])
         found[power] = errors.mean(), right, temperature
         print(f"  exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 2)}")
     most = max(right for _, right, _ in found.values())
@@ -97,7 +99,7 @@ def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> N
     print(f"α {power:.2f}, temperature {exported.age_temperature:.3f}")
 
     def gender_nll(scale: float, bend: float) -> float:
-        logits = bent(of_fairface[0][:, -1], scale, bend)
+        logits = bent(of_fairface[:, -1], scale, bend)
         return float(F.binary_cross_entropy_with_logits(logits, faces.female[faces.held_out]))
 
     exported.gender_scale, exported.gender_bend = min(

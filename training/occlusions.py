@@ -1,7 +1,7 @@
 """What people wear and hold before their faces, drawn where the landmarks say that eyes, nose and mouth are.
 
-Each function takes an RGB crop, the frame (2×3) that lays `agegender.estimation.alignment.TEMPLATE` on the face in it,
-and a source of chance for shape, colour and place, and returns another crop.
+Each function takes an RGB crop, the frame (2×3) that lays `agegender.estimation.alignment.TEMPLATE` on the
+face in it, and a source of chance for shape, colour and place, and returns another crop.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ WAYS: dict[Callable[[Image, Frame, Generator], Image], float] = {
 
 
 def occluded(crop: Image, landmarks: ArrayLike, rng: Generator) -> Image:
-    """Return the crop with one of them, now and then, over the face with these landmarks (pixels of the crop)."""
+    """Return the crop with one of them, now and then, over a face with these landmarks, in its pixels."""
     draw = rng.random()
     for way, share in WAYS.items():
         if draw < share:

@@ -121,7 +121,7 @@ def measure(
 
 
 def consistency(plain: Sequence[Result], copies: Sequence[Result]) -> dict[str, dict[str, Any]]:
-    """Return by how many years the same faces are read otherwise, and how often a sure gender is another one."""
+    """Return by how many years copies are read otherwise, and how often a sure gender is another one."""
     pairs = [(a.reading, b.reading) for a, b in zip(plain, copies, strict=True) if a.reading and b.reading]
     apart = [abs(a.age.years - b.age.years) for a, b in pairs]
     flips = [a.gender.label != b.gender.label for a, b in pairs if a.gender.probability >= SURE]

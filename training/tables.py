@@ -11,6 +11,17 @@ FEW = 20
 """Over fewer faces nothing is said."""
 
 SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
+DRAWN = {
+    "fairface": ("faces_found", "gender_accuracy", "age_group_exact"),
+    "utkface": ("faces_found", "gender_accuracy", "age_mae_years"),
+}
+"""The figures that are shown of pictures that were drawn into."""
+TITLES = {
+    "faces_found": "faces found",
+    "gender_accuracy": "gender right",
+    "age_group_exact": "age group right",
+    "age_mae_years": "mean error of age",
+}
 COLUMNS = {
     "fairface": {
         "gender_accuracy": "gender right",
@@ -131,6 +142,113 @@ def harder(card: Card) -> str:
     return rows(("", "as found", *card.harder), body)
 
 
+def robustness(card: Card) -> str:
+    """Return what is read of faces with something drawn into the picture."""
+    body = []
+    for kind, keys in DRAWN.items():
+        as_found = card.reports[kind].figures
+        for key in keys:
+            cells = [of[kind][key] for of in card.robustness.values()]
+            told = (shown(key, figure, interval=False) for figure in (as_found[key], *cells))
+            body.append((f"{SETS[kind]}: {TITLES[key]}", *told))
+        warned = (shown("warned", of[kind]["warned"], interval=False) for of in card.robustness.values())
+        body.append((f"{SETS[kind]}: warned of it", "", *warned))
+    return rows(("", "as found", *card.robustness), body)
+
+
+def consistency(card: Card) -> str:
+    """Return how far copies of the pictures are read otherwise."""
+    head = ("copy", "set", "years apart, median", "another gender, of those told at 90 % or more")
+    body = [
+        (
+            name,
+            SETS[kind],
+            f"{figures['years_apart'].value or 0:.1f} years",
+            shown("gender_flips", figures["gender_flips"]),
+        )
+        for name, of in card.consistency.items()
+        for kind, figures in of.items()
+    ]
+    return rows(head, body)
+
+
+def congress(card: Card) -> str:
+    """Return how members of the US Congress are read, by age and by gender."""
+    report = card.reports["congress"]
+    groups = {"everybody": report.figures, **report.groups["age"], **report.groups["gender"]}
+    body = [
+        (
+            name,
+            f"{figures['gender_accuracy'].count:,}",
+            shown("gender_accuracy", figures["gender_accuracy"]),
+            bias(figures),
+        )
+        for name, figures in groups.items()
+    ]
+    return rows(
+        ("age in the middle of the interval, or gender", "faces", "gender right", "taken to be older by"),
+        body,
+    )
+
+
+def bias(figures: Figures) -> str:
+    """Return by how many years people are taken to be older than they are, with a sign."""
+    figure = figures["age_bias_years"]
+    if figure.value is None or figure.count < 10 or figure.interval is None:
+        return "–"
+    return f"{figure.value:+.1f} years ({figure.interval[0]:+.1f} to {figure.interval[1]:+.1f})"
+
+
+def sure(card: Card) -> str:
+    """Return how well the probability of gender holds in each group, and where it is confidently wrong."""
+    head = (
+        "set",
+        "group",
+        "faces",
+        "off by (calibration error)",
+        "wrong where told at 95 % or more",
+        "of the wrong ones told at 95 % or more",
+    )
+    body = []
+    for kind in SETS:
+        report = card.reports[kind]
+        every = [("everybody", report.figures)] + [
+            (f"{by}: {name}", figures) for by, of in report.groups.items() for name, figures in of.items()
+        ]
+        for name, figures in every:
+            error = figures["gender_calibration_error"]
+            if error.value is not None and error.count >= FEW:
+                told = (shown(key, figures[key]) for key in ("gender_sure_wrong", "gender_wrong_sure"))
+                body.append((SETS[kind], name, f"{error.count:,}", f"{100 * error.value:.1f} points", *told))
+    return rows(head, body)
+
+
+def detectors(card: Card) -> str:
+    """Return what it costs that another detector finds the faces."""
+    body = [
+        (
+            f"{SETS[kind]}: {title}",
+            shown(key, card.reports[kind].figures[key], interval=False),
+            *(shown(key, of[kind][key], interval=False) for of in card.detectors.values()),
+        )
+        for kind in SETS
+        for key, title in {"faces_found": "faces found", **COLUMNS[kind]}.items()
+    ]
+    return rows(("", "YuNet", *card.detectors), body)
+
+
+def in_prose(card: Card, name: str) -> str:
+    """Return a figure that stands in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
+    *way, key = name.split()
+    if len(way) == 1:
+        figures = card.reports[way[0]].figures
+    elif way[0] == "calibration":
+        return f"{100 * (card.reports[way[1]].gender_calibration.error or 0):.1f} points"
+    else:
+        figures = getattr(card, way[0])[way[1]][way[2]]
+    return shown(key, figures[key], interval=False)
+
+
 def warnings(card: Card) -> str:
     """Return the figures of faces with each warning and without it."""
     head = ("warning", "set", "faces with it", "gender right: with", "without", "age: with", "without")
@@ -181,6 +299,11 @@ TABLES: dict[str, Callable[[Card], str]] = {
     "FairFace": by_group("fairface"),
     "UTKFace": by_group("utkface"),
     "harder": harder,
+    "robustness": robustness,
+    "consistency": consistency,
+    "Congress": congress,
+    "sure": sure,
+    "detectors": detectors,
     "warnings": warnings,
     "ages": mixed_up("utkface"),
     "made": made,

@@ -1,7 +1,8 @@
 """Train the net on the training faces of FairFace and of Congress.
 
     python -m torch.distributed.run --nproc-per-node 2 -m training.train WORK [--sides 96x18 112x10]
-        [--decay PART] [--rate RATE] [--weights CHECKPOINT] [--teacher PART] [--consistency WEIGHT] [--mixup PART]
+        [--decay PART] [--rate RATE] [--weights CHECKPOINT] [--teacher PART] [--consistency WEIGHT]
+        [--mixup PART] [--seed NUMBER] [--bfloat16]
 
 WORK is what `training.prepare` filled. After each pass `checkpoint.pt` is written there, from which the same
 command goes on, also with other passes. `--sides` are crops' sides in pixels and how many passes each is for.

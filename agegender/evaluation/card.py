@@ -52,14 +52,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All of the file: reports by data set, figures made harder by what was made harder and by data set.
+    """All of the file: reports by data set, and figures by what was different and by data set.
 
-    `made` says how: command, seconds, cores, models, and their SHA-256.
+    `made` says how: command, seconds, cores, models, and their SHA-256. `harder` is what was made harder,
+    `robustness` what was drawn into the pictures, `consistency` the copies that should be read alike,
+    `detectors` what else found the faces.
     """
 
     made: Mapping[str, Any]
     reports: Mapping[str, Report]
     harder: Mapping[str, Mapping[str, Figures]]
+    robustness: Mapping[str, Mapping[str, Figures]]
+    consistency: Mapping[str, Mapping[str, Figures]]
+    detectors: Mapping[str, Mapping[str, Figures]]
 
 
 def read(path: Path = FIGURES) -> Card:
@@ -69,10 +74,7 @@ def read(path: Path = FIGURES) -> Card:
         return Card(
             dict(table["made"]),
             {name: _report(each) for name, each in table["reports"].items()},
-            {
-                name: {kind: _figures(each) for kind, each in of.items()}
-                for name, of in table["harder"].items()
-            },
+            *(_groups(table[part]) for part in ("harder", "robustness", "consistency", "detectors")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error

@@ -60,9 +60,9 @@ class Result:
 class Degradation:
     """What is made harder.
 
-    `redraw` changes the picture, knowing where its face is, before the pipeline sees it. Between finding the
-    face and estimating it, `box_only` takes its landmarks away, and `face_px` scales the picture down until the
-    face's box is about so many pixels high, where it is higher.
+    `redraw` changes the picture, knowing where its face is, before the pipeline sees it. Between finding
+    the face and estimating it, `box_only` takes its landmarks away, and `face_px` scales the picture down
+    until the face's box is about so many pixels high, where it is higher.
     """
 
     box_only: bool = False
