@@ -6,21 +6,24 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import cards, ui
+from agegender.ui import loader
+from agegender.ui.face_cards import show_preview
+from agegender.ui.previews import preview
+from agegender.ui.sidebar import PAGES, sidebar
 
 SAMPLE = Path(__file__).parent / "samples" / "astronaut.png"
 
 st.set_page_config("Apparent age and gender", "🙂")
-settings = ui.sidebar()
+settings = sidebar()
 
 st.title("How old does a face look?")
 st.markdown("Finds every face in pictures, videos and a webcam and estimates **apparent** age and gender.")
 with st.container(horizontal=True):
-    for path, label, icon in ui.PAGES[1:]:
+    for path, label, icon in PAGES[1:]:
         st.page_link(path, label=label, icon=icon)
 
-sample = ui.preview(SAMPLE.read_bytes(), ui.analyzer(settings.detector, settings.estimator))
-cards.show_preview(sample, settings.look, tallest_px=270)  # all of the page on one screen
+sample = preview(SAMPLE.read_bytes(), loader.analyzer(settings.detector, settings.estimator))
+show_preview(sample, settings.look, tallest_px=270)  # all of the page on one screen
 st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
 
 becomes, limits = st.columns(2)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender import bundle, cards, histogram, ui
-from agegender.bundle import Picture
 from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
-from agegender.previews import Preview, annotated_original
 from agegender.text import escape, plural
+from agegender.ui import downloads, loader, range_charts
+from agegender.ui.downloads import Picture
+from agegender.ui.face_cards import show_preview
+from agegender.ui.previews import Preview, annotated_original, preview
+from agegender.ui.sidebar import sidebar
+from agegender.ui.uploads import MAX_MB, MAX_PICTURES, Upload, uploads
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
 TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
@@ -31,26 +34,26 @@ Named = tuple[str, bytes]
 
 def from_files() -> list[Named]:
     """Return the uploaded pictures, no more than are analysed at once."""
-    label = f"Pictures, up to {ui.MAX_MB} MB each"
-    return first(ui.uploads(label, TYPES, key="photos-files", max_mb=ui.MAX_MB, many=True))
+    label = f"Pictures, up to {MAX_MB} MB each"
+    return first(uploads(label, TYPES, key="photos-files", max_mb=MAX_MB, many=True))
 
 
 def from_folder() -> list[Named]:
     """Return the pictures of a folder, no more than are analysed at once."""
-    label = f"A folder with pictures, up to {ui.MAX_MB} MB each"
-    return first(ui.uploads(label, TYPES, key="photos-folder", max_mb=ui.MAX_MB, many="directory"))
+    label = f"A folder with pictures, up to {MAX_MB} MB each"
+    return first(uploads(label, TYPES, key="photos-folder", max_mb=MAX_MB, many="directory"))
 
 
-def first(files: Sequence[ui.Upload]) -> list[Named]:
+def first(files: Sequence[Upload]) -> list[Named]:
     """Return as many of the files as are analysed at once, and say so where there are more."""
-    if len(files) > ui.MAX_PICTURES:
-        st.warning(f"Only the first {ui.MAX_PICTURES} pictures are analysed. Remove some to see others.")
-    return [(file.name, file.data) for file in files[: ui.MAX_PICTURES]]
+    if len(files) > MAX_PICTURES:
+        st.warning(f"Only the first {MAX_PICTURES} pictures are analysed. Remove some to see others.")
+    return [(file.name, file.data) for file in files[:MAX_PICTURES]]
 
 
 def from_camera() -> list[Named]:
     """Return the snapshot, if one was taken; the browser asks for the camera here and not before."""
-    snapshot = st.camera_input("ViewOptions at the camera and take a picture")
+    snapshot = st.camera_input("Look at the camera and take a picture")
     return [("snapshot.jpg", snapshot.getvalue())] if snapshot else []
 
 
@@ -66,7 +69,7 @@ def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
     faces = len(kept(shown.analysis, look).readings)
     count = plural(faces, "face")
     with st.expander(f"{escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
-        cards.show_preview(shown, look, key=f"faces-{number}")
+        show_preview(shown, look, key=f"faces-{number}")
         left_out = len(shown.analysis.readings) - faces
         if left_out:
             text = "less certain or smaller than the sidebar asks for"
@@ -77,7 +80,7 @@ def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
             download(
                 "Download with frames",
                 partial(annotated_original, picture.data, shown.analysis, look),
-                next(bundle.saved_names([picture.name])),
+                next(downloads.saved_names([picture.name])),
                 "image/jpeg",
                 key=f"download-{number}",
             )
@@ -87,19 +90,21 @@ def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
 def show_summary(pictures: list[Picture]) -> None:
     """Show how many faces look how old, and what can be downloaded of all pictures."""
     readings = [reading for picture in pictures for reading in kept(picture.analysis, look).readings]
-    ages = histogram.count_ages(readings)
+    ages = range_charts.count_ages(readings)
     if len(readings) > 1:
         most = max(map(max, ages.values()))
         for place, (gender, numbers) in zip(st.columns(2), ages.items(), strict=False):
             place.markdown(f"{gender} · {sum(numbers)}")
-            chart = histogram.chart(gender, numbers, most)
-            place.vega_lite_chart(chart, width="stretch", alt=histogram.description(gender, numbers))
+            chart = range_charts.ages_chart(gender, numbers, most)
+            place.vega_lite_chart(chart, width="stretch", alt=range_charts.ages_description(gender, numbers))
     with st.container(horizontal=True):
         if len(pictures) > 1:
-            zipped = partial(bundle.zipped, pictures, look)
+            zipped = partial(downloads.zipped, pictures, look)
             download("All with frames (ZIP)", zipped, "faces.zip", "application/zip")
-        download("Table (CSV)", partial(bundle.as_csv, pictures, look), "faces.csv", "text/csv")
-        download("Data (JSON)", partial(bundle.as_json, pictures, look), "faces.jsonl", "application/jsonl")
+        download("Table (CSV)", partial(downloads.as_csv, pictures, look), "faces.csv", "text/csv")
+        download(
+            "Data (JSON)", partial(downloads.as_json, pictures, look), "faces.jsonl", "application/jsonl"
+        )
 
 
 def download(label: str, make: Callable[[], bytes], name: str, mime: str, key: str | None = None) -> None:
@@ -115,7 +120,7 @@ def show_progress(number: int, name: str, waiting: str = "") -> None:
 
 
 st.set_page_config("Photos", "🙂")
-settings = ui.sidebar()
+settings = sidebar()
 look: ViewOptions = settings.look
 
 st.title("Photos")
@@ -126,14 +131,14 @@ if not chosen:
     st.caption("Pictures are analysed in the memory of the server and kept nowhere.")
     st.stop()
 
-analyzer = ui.analyzer(settings.detector, settings.estimator)
+analyzer = loader.analyzer(settings.detector, settings.estimator)
 status, summary = st.empty(), st.container()
 pictures: list[Picture] = []
 faces = 0
 for number, (name, data) in enumerate(chosen):
     show_progress(number, name)
     try:
-        shown = ui.preview(data, analyzer, partial(show_progress, number, name))
+        shown = preview(data, analyzer, partial(show_progress, number, name))
     except ImageError as error:
         with st.expander(f"{escape(name)} · cannot be read", True, key=f"picture-{number}"):
             st.error(escape(str(error)), icon=":material/broken_image:")

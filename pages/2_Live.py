@@ -10,11 +10,12 @@ import streamlit as st
 from streamlit_webrtc import webrtc_streamer
 from streamlit_webrtc.relay import get_global_relay
 
-from agegender import roster, ui
 from agegender.imaging.io import encode_jpeg
 from agegender.live.ice import ice_servers
 from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up
 from agegender.text import escape
+from agegender.ui import loader, people_table
+from agegender.ui.sidebar import sidebar
 
 CAMERAS = {"Front": "user", "Back": "environment"}
 
@@ -60,14 +61,14 @@ def go_on_switching() -> None:
 
 def choose() -> tuple[str, Settings]:
     """Draw the choices; return the camera, and how frames are looked at and drawn from now on."""
-    chosen = ui.sidebar()
+    chosen = sidebar()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         camera = st.segmented_control(
             "Camera", CAMERAS, default="Front", required=True, key="live-camera", on_change=camera_switched
         )
         mirror = st.toggle("Mirror", value=camera == "Front", key=f"live-mirror-{camera}")
     with st.container():  # what comes and goes in here must not move the video
-        analyzer = ui.analyzer(chosen.detector, chosen.estimator)
+        analyzer = loader.analyzer(chosen.detector, chosen.estimator)
     look = chosen.look
     return str(camera), Settings(analyzer, look.score, look.labels, look.blur, mirror, look.smallest_px)
 
@@ -129,7 +130,7 @@ def show_live(active: bool, processor: VideoProcessor) -> None:
     if latest.error:
         st.error(f"The picture could not be analysed: {escape(latest.error)}", icon=":material/error:")
     elif latest.tracks:
-        st.html(roster.table(latest, processor.settings.blur))
+        st.html(people_table.table(latest, processor.settings.blur))
     else:
         st.caption("Nobody in view. A face is found when it is upright, lit and not very small.")
     figures = latest.figures

@@ -6,10 +6,12 @@ from io import BytesIO
 
 import streamlit as st
 
-from agegender import ui
 from agegender.drawing.view_options import ViewOptions
-from agegender.screening import Result, annotate, show_result
 from agegender.text import escape
+from agegender.ui import loader
+from agegender.ui.sidebar import sidebar
+from agegender.ui.uploads import uploads
+from agegender.ui.video_result import Result, annotate, show_result
 from agegender.video.annotate import Options
 from agegender.video.container import MAX_BYTES
 from agegender.video.reader import LIMITS
@@ -33,7 +35,7 @@ def choose_video() -> tuple[str, str, BytesIO] | None:
     if way == "Sample":
         st.caption("Six seconds made of two portraits in the public domain (NASA, US Navy).")
         return "sample", "sample.mp4", BytesIO(sample())
-    files = ui.uploads(f"A video, {LIMITS}", TYPES, key="video-file", max_mb=MAX_BYTES // 1_000_000)
+    files = uploads(f"A video, {LIMITS}", TYPES, key="video-file", max_mb=MAX_BYTES // 1_000_000)
     return (files[0].file_id, files[0].name, BytesIO(files[0].data)) if files else None
 
 
@@ -56,7 +58,7 @@ def set_running(identity: str | None) -> None:
 
 
 st.set_page_config("Video", "🙂")
-settings = ui.sidebar()
+settings = sidebar()
 options = choose_options(settings.look)
 
 st.title("Video")
@@ -73,7 +75,7 @@ if chosen is None:
 
 identity, name, file = chosen
 with st.container():
-    analyzer = ui.analyzer(settings.detector, settings.estimator)
+    analyzer = loader.analyzer(settings.detector, settings.estimator)
 known, result = st.session_state.get("video_result", (None, None))
 if st.session_state.get("video_running") == identity:
     # A click on the button starts the script anew, and ends this run when it next shows its progress.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
-from agegender import about, scorecard, ui
+from agegender.ui.about import show_background, show_licences, show_steps
+from agegender.ui.model_card import show_figures
+from agegender.ui.sidebar import sidebar
 
 st.set_page_config("About", "🙂")
-settings = ui.sidebar()
+settings = sidebar()
 
 st.title("How it works")
-shown = about.show_steps(settings.detector)
+shown = show_steps(settings.detector)
 
 st.header("Background")
-about.show_background(shown)
+show_background(shown)
 
 st.header("How good it is")
-scorecard.show_figures()
+show_figures()
 
 st.header("Limits")
 st.markdown(
@@ -39,4 +41,4 @@ st.markdown(
 )
 
 st.header("Licences")
-about.show_licences()
+show_licences()

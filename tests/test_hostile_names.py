@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import bundle, ui
 from agegender.analyzer import Analyzer
 from agegender.cli import console
 from agegender.cli.main import main
@@ -31,6 +30,8 @@ from agegender.models import manifest
 from agegender.models.manifest import load_manifest
 from agegender.text import escape
 from agegender.types import Analysis, Box, Estimate, Face, Gender, Image, Reading
+from agegender.ui import downloads, loader
+from agegender.ui.uploads import MAX_PICTURES
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,8 +142,8 @@ def test_a_picture_with_odd_metadata_is_read_without_a_word(
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Stand in for all models, and leave no analysis to other tests."""
-    monkeypatch.setattr(ui, "build_analyzer", lambda *_: BLIND)
-    monkeypatch.setattr(ui, "fetch_model", lambda *_: None)
+    monkeypatch.setattr(loader, "build_analyzer", lambda *_: BLIND)
+    monkeypatch.setattr(loader, "fetch_model", lambda *_: None)
     streamlit.cache_data.clear()
     streamlit.cache_resource.clear()
     yield
@@ -155,7 +156,7 @@ def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
     page = page.switch_page("pages/1_Photos.py").run()
     # Streamlit itself refuses, on the server, names with other endings and those with a zero in them.
-    names = [name for name in UPLOADED if name.endswith(".png") and "\0" not in name][: ui.MAX_PICTURES]
+    names = [name for name in UPLOADED if name.endswith(".png") and "\0" not in name][:MAX_PICTURES]
     files = [(name, PIXEL if number % 2 else b"no picture") for number, name in enumerate(names)]
     page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
     assert [exception.value for exception in page.exception] == []
@@ -170,7 +171,7 @@ def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
 
 @pytest.mark.parametrize("name", UPLOADED)
 def test_names_of_annotated_pictures_lead_into_no_other_folder(name: str) -> None:
-    (saved,) = bundle.saved_names([name])
+    (saved,) = downloads.saved_names([name])
     assert re.fullmatch(r"[\w .()-]+", saved)
     assert not saved.startswith((".", " "))
     assert len(saved.encode()) <= 255

@@ -22,8 +22,8 @@ from measuring import Tell, latency, memory_mb, number_from, process_of, tell
 from test_live_browser import CAMERA, PATIENCE_MS, seconds_played, start
 from visiting import Visitor
 
-from agegender import cards
 from agegender.analyzer import build_analyzer
+from agegender.ui.face_cards import FACE_PX
 
 __all__ = ["tell"]  # a fixture
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # playwright's sockets
@@ -71,7 +71,7 @@ class Guest:
         assert "exception" not in texts
         shown = [PIL.Image.open(BytesIO(data)) for data in self.visitor.pictures()]
         widths = [image.width for image in shown]
-        assert widths == [width] + [cards.FACE_PX] * faces, f"not {width} wide with {faces} faces: {widths}"
+        assert widths == [width] + [FACE_PX] * faces, f"not {width} wide with {faces} faces: {widths}"
 
 
 def picture(faces: int, width: int) -> bytes:

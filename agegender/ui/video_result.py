@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from agegender import timeline, turns
 from agegender.analyzer import Analyzer
 from agegender.errors import AgeGenderError
 from agegender.export.people import people_csv, people_json
 from agegender.text import clock, duration
 from agegender.tracking.people import Person
-from agegender.ui import before_you
+from agegender.ui import timeline
+from agegender.ui.previews import before_you
+from agegender.ui.queue import VIDEOS
 from agegender.video.annotate import Options, Progress, annotate_video
 
 TALLEST_PX = 560
@@ -46,7 +47,7 @@ def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | st
     """Return what came of the video, or why nothing did; show how far it is meanwhile, or who is before."""
     bar, picture = st.progress(0.0, "Starting …"), st.empty()
     try:
-        with turns.VIDEOS.turn(0, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
+        with VIDEOS.turn(0, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
             return _annotate(file, analyzer, options, lambda step: _show_progress(step, bar, picture))
     except AgeGenderError as error:
         return str(error)

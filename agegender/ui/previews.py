@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from agegender import turns
+import streamlit as st
+
+from agegender.analyzer import Analyzer, analyze_file
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import ViewOptions, kept
+from agegender.errors import ImageError
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
-from agegender.imaging.io import decode, encode_jpeg
+from agegender.imaging.io import decode, encode_jpeg, pixels_of
 from agegender.types import Analysis, Image
+from agegender.ui.queue import PICTURES
+from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
@@ -55,7 +62,7 @@ def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> by
 
     Waits for its turn, as whoever analyses a picture does.
     """
-    with turns.PICTURES.turn(analysis.width_px * analysis.height_px):
+    with PICTURES.turn(analysis.width_px * analysis.height_px):
         return encode_jpeg(_annotate(decode(data), analysis, look))
 
 
@@ -84,3 +91,32 @@ def _annotate(image: Image, analysis: Analysis, look: ViewOptions) -> Image:
     return annotate(
         image, few.resized(width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
     )
+
+
+def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
+    """Return the picture in `data`, analysed; the same one is not analysed twice in a session.
+
+    Only so many are analysed at once. Whoever waits reads how many are before them: `tell` is called with
+    that, and with "" when the wait is over. Raises `ImageError` when the picture cannot be read.
+    """
+    if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
+        raise ImageError(TOO_LARGE)
+    # Of a session alone, gone when it ends, and bounded: nobody's picture stays or gets to others.
+    shelf: dict[object, Preview] = st.session_state.setdefault("previews", {})
+    key = hashlib.sha256(data).digest(), analyzer.detector.name, analyzer.estimator.name
+    found = shelf.pop(key, None)
+    if found is None:
+        tell = tell or st.empty().caption
+        with PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
+            found = make_preview(*analyze_file(data, analyzer))
+    shelf[key] = found  # as the newest
+    for old in list(shelf)[:-MAX_PICTURES]:
+        del shelf[old]
+    return found
+
+
+def before_you(before: int) -> str:
+    """Return '2 people are before you', or nothing where nobody is."""
+    if not before:
+        return ""
+    return f"{before} people are before you" if before > 1 else "1 person is before you"

@@ -12,11 +12,11 @@ import pytest
 from agegender.imaging.io import decode
 from agegender.live.processor import Latest
 from agegender.live.stats import Figures
-from agegender.roster import CROP_PX, table
 from agegender.text import percent
 from agegender.tracking.fusion import Shown
 from agegender.tracking.tracker import Track
 from agegender.types import Age, Analysis, Box, Face, Gender
+from agegender.ui.people_table import CROP_PX, table
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from agegender import ui
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import DatasetError
 from agegender.evaluation import card
@@ -19,11 +18,12 @@ from agegender.imaging.io import decode
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.models.session import onnx_session
-from agegender.steps import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
 from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.ui import loader
+from agegender.ui.about import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "astronaut.png"
 PAGE = str(ROOT / "pages" / "4_About.py")
 
@@ -61,7 +61,7 @@ def opened() -> AppTest:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, stub: Nobody) -> None:
-    monkeypatch.setattr(ui, "analyzer", lambda *_: Analyzer(stub, stub))
+    monkeypatch.setattr(loader, "analyzer", lambda *_: Analyzer(stub, stub))
 
 
 def texts(page: AppTest) -> str:

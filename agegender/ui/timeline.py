@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from agegender.roster import HEADER, STYLE, warned
 from agegender.text import clock, percent
 from agegender.tracking.people import Person
+from agegender.ui.people_table import HEADER, STYLE, warned
 
 ROW_PX = 26
 

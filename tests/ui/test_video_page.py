@@ -14,15 +14,15 @@ import streamlit as st
 from films import film
 from streamlit.testing.v1 import AppTest
 
-from agegender import screening, timeline, ui
 from agegender.analyzer import Analyzer
 from agegender.cli import console
 from agegender.cli.main import main
 from agegender.text import clock
 from agegender.tracking.people import Person
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.ui import loader, timeline, video_result
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2)
 
 
@@ -48,9 +48,9 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OneFace]:
     st.cache_data.clear()
     st.cache_resource.clear()
     found = OneFace()
-    monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(loader, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(console, "build_analyzer", lambda *_: Analyzer(found, found))
-    monkeypatch.setattr(ui, "fetch_model", lambda _: None)
+    monkeypatch.setattr(loader, "fetch_model", lambda _: None)
     yield found
     st.cache_resource.clear()
 
@@ -171,7 +171,7 @@ def test_a_video_without_faces_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("stub")
 def test_the_sample_is_made_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screening, "EVERY_S", 0.0)
+    monkeypatch.setattr(video_result, "EVERY_S", 0.0)
     page = video_page()
     page.segmented_control[0].set_value("Sample").run()
     assert len(press(page, "Find faces").get("video")) == 1

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from agegender.bundle import Picture, as_csv, as_json, saved_names, zipped
 from agegender.drawing.view_options import ViewOptions
 from agegender.export.faces import csv_lines, json_lines
 from agegender.imaging.io import decode
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
+from agegender.ui.downloads import Picture, as_csv, as_json, saved_names, zipped
 
 BOX = Box(60, 50, 180, 190)
 READING = Reading(Face(BOX, 0.9), Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 29.0, 22.0, 37.0), Gender(0.9))

@@ -12,13 +12,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from agegender import ui
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.text import escape
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.ui import loader
+from agegender.ui.uploads import MAX_PICTURES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLE = (ROOT / "samples" / "grace_hopper.jpg").read_bytes()
 HOSTILE = "<img src=x onerror=alert(1)> **b** [a](javascript:alert(1)) :red[x] $x$.png"
 
@@ -51,8 +52,8 @@ def fresh_caches() -> Iterator[None]:
 def stub(monkeypatch: pytest.MonkeyPatch) -> OneFace:
     """Stand in for all models."""
     found = OneFace()
-    monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(found, found))
-    monkeypatch.setattr(ui, "fetch_model", lambda _: None)
+    monkeypatch.setattr(loader, "build_analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(loader, "fetch_model", lambda _: None)
     return found
 
 
@@ -181,11 +182,11 @@ def test_an_upload_is_not_analysed_twice_while_the_settings_stay(stub: OneFace) 
 
 @pytest.mark.usefixtures("stub")
 def test_too_many_pictures_are_said_and_the_first_ones_analysed() -> None:
-    files = [(f"{i}.png", png(f"#0000{i:02x}", "red")) for i in range(ui.MAX_PICTURES + 2)]
+    files = [(f"{i}.png", png(f"#0000{i:02x}", "red")) for i in range(MAX_PICTURES + 2)]
     page = photos(*files)
-    assert cards(page) == ui.MAX_PICTURES
+    assert cards(page) == MAX_PICTURES
     assert not any(result.proto.expanded for result in page.expander)
-    assert str(ui.MAX_PICTURES) in page.warning[0].value
+    assert str(MAX_PICTURES) in page.warning[0].value
 
 
 @pytest.mark.usefixtures("stub")
@@ -242,8 +243,8 @@ def test_a_model_that_cannot_be_had_is_told_and_the_bundled_one_takes_its_place(
         built.append(names)
         return Analyzer(stub, stub)
 
-    monkeypatch.setattr(ui, "fetch_model", fetch)
-    monkeypatch.setattr(ui, "build_analyzer", build)
+    monkeypatch.setattr(loader, "fetch_model", fetch)
+    monkeypatch.setattr(loader, "build_analyzer", build)
     page = home()
     page.sidebar.selectbox[0].set_value("bundled")
     page.sidebar.selectbox[1].set_value("levi-hassner").run()
@@ -256,8 +257,8 @@ def test_where_nothing_works_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -
     def build(*_: str) -> Analyzer:
         raise ModelError("apparent.onnx is damaged.")
 
-    monkeypatch.setattr(ui, "build_analyzer", build)
-    monkeypatch.setattr(ui, "fetch_model", lambda _: None)
+    monkeypatch.setattr(loader, "build_analyzer", build)
+    monkeypatch.setattr(loader, "fetch_model", lambda _: None)
     assert "damaged" in home().error[0].value
 
 
@@ -265,11 +266,11 @@ def test_the_second_choice_is_told_and_the_best_tried_again_later(
     stub: OneFace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = Analyzer(stub, stub, ("Faces are found otherwise.",))
-    monkeypatch.setattr(ui, "build_analyzer", lambda *_: second)
+    monkeypatch.setattr(loader, "build_analyzer", lambda *_: second)
     page = home()
-    monkeypatch.setattr(ui, "build_analyzer", lambda *_: Analyzer(stub, stub))
+    monkeypatch.setattr(loader, "build_analyzer", lambda *_: Analyzer(stub, stub))
     assert [note.value for note in page.run().info] == [r"Faces are found otherwise\."]
-    monkeypatch.setattr(ui, "RETRY_AFTER_S", 0.0)
+    monkeypatch.setattr(loader, "RETRY_AFTER_S", 0.0)
     assert [note.value for note in page.run().info] == []
 
 
@@ -298,9 +299,11 @@ def test_an_upload_is_held_once_however_often_the_page_runs() -> None:
     def page() -> None:
         import streamlit as st
 
-        from agegender import ui
+        from agegender.ui import uploads
 
-        st.session_state.setdefault("seen", []).extend(ui.uploads("A file", ["png"], key="file", max_mb=1))
+        st.session_state.setdefault("seen", []).extend(
+            uploads.uploads("A file", ["png"], key="file", max_mb=1)
+        )
 
     app = AppTest.from_function(page).run()
     app.file_uploader[0].set_value(("a.png", b"many bytes" * 1000, "image/png")).run()

@@ -11,9 +11,9 @@ from browsing import ROOT
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
-from agegender import turns
 from agegender.imaging.io import pixels_of
-from agegender.turns import Tell, Turns
+from agegender.ui import previews
+from agegender.ui.queue import AdmissionQueue, Tell
 
 SAMPLE = ROOT / "samples" / "grace_hopper.jpg"
 
@@ -23,14 +23,14 @@ PATIENCE_S = 20
 class Person:
     """Somebody who asks for a turn in a thread of their own, and is told what comes."""
 
-    def __init__(self, turns: Turns, pixels: int) -> None:
+    def __init__(self, turns: AdmissionQueue, pixels: int) -> None:
         self.told: list[int] = []
         self.has_turn, self.may_go, self._told = threading.Event(), threading.Event(), threading.Condition()
         self.leaves = False
         self.thread = threading.Thread(target=self._ask, args=(turns, pixels))
         self.thread.start()
 
-    def _ask(self, turns: Turns, pixels: int) -> None:
+    def _ask(self, turns: AdmissionQueue, pixels: int) -> None:
         try:
             with turns.turn(pixels, self._tell):
                 self.has_turn.set()
@@ -55,7 +55,7 @@ class Person:
 
 
 @contextmanager
-def queue(turns: Turns, *pixels: int) -> Iterator[list[Person]]:
+def queue(turns: AdmissionQueue, *pixels: int) -> Iterator[list[Person]]:
     """Give people who come one after the other, each once the one before has a turn or was told a place."""
     people: list[Person] = []
     for wanted in pixels:
@@ -71,7 +71,7 @@ def queue(turns: Turns, *pixels: int) -> Iterator[list[Person]]:
 
 
 def test_so_many_have_a_turn_and_the_others_are_told_their_place() -> None:
-    with queue(Turns(2, 100), 1, 1, 1, 1) as people:
+    with queue(AdmissionQueue(2, 100), 1, 1, 1, 1) as people:
         assert [person.has_turn.is_set() for person in people] == [True, True, False, False]
         assert people[0].told == people[1].told == []
         assert people[2].is_told(2)
@@ -84,7 +84,7 @@ def test_so_many_have_a_turn_and_the_others_are_told_their_place() -> None:
 
 
 def test_pixels_count_too_and_nobody_overtakes() -> None:
-    with queue(Turns(4, 100), 60, 60, 10) as people:
+    with queue(AdmissionQueue(4, 100), 60, 60, 10) as people:
         assert people[1].is_told(1)
         assert people[2].is_told(2), "would fit, but came later"
         people[0].goes()
@@ -93,7 +93,7 @@ def test_pixels_count_too_and_nobody_overtakes() -> None:
 
 
 def test_more_than_all_pixels_goes_alone() -> None:
-    with queue(Turns(4, 100), 10, 500, 10) as people:
+    with queue(AdmissionQueue(4, 100), 10, 500, 10) as people:
         assert people[1].is_told(1)
         people[0].goes()
         assert people[1].has_turn.wait(PATIENCE_S)
@@ -101,7 +101,7 @@ def test_more_than_all_pixels_goes_alone() -> None:
 
 
 def test_who_leaves_while_waiting_holds_nobody_up() -> None:
-    with queue(Turns(1, 100), 1, 1, 1) as people:
+    with queue(AdmissionQueue(1, 100), 1, 1, 1) as people:
         people[1].leaves = True
         people[1].thread.join(PATIENCE_S)
         assert not people[1].has_turn.is_set()
@@ -111,7 +111,7 @@ def test_who_leaves_while_waiting_holds_nobody_up() -> None:
 
 
 def test_a_turn_that_ends_in_an_error_is_given_back() -> None:
-    one_at_a_time = Turns(1, 100)
+    one_at_a_time = AdmissionQueue(1, 100)
     with pytest.raises(ValueError, match="damaged"), one_at_a_time.turn(1):
         raise ValueError("damaged")
     with queue(one_at_a_time, 1) as people:
@@ -132,7 +132,7 @@ def test_what_is_no_picture_has_no_pixels(data: bytes) -> None:
 
 
 def test_the_page_tells_who_waits_how_many_are_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Busy(Turns):
+    class Busy(AdmissionQueue):
         @contextmanager
         def turn(self, pixels: int, tell: Tell | None = None) -> Iterator[None]:
             with PIL.Image.open(SAMPLE) as picture:
@@ -151,7 +151,7 @@ def test_the_page_tells_who_waits_how_many_are_before_them(monkeypatch: pytest.M
         said.append(text)
         return progress(place, value, text)
 
-    monkeypatch.setattr(turns, "PICTURES", Busy(1, 1))
+    monkeypatch.setattr(previews, "PICTURES", Busy(1, 1))
     monkeypatch.setattr(DeltaGenerator, "progress", listen)
     page.file_uploader[0].set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")]).run()
     assert not page.exception

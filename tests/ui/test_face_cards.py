@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agegender.linking import place
 from agegender.types import Box
+from agegender.ui.face_cards import place
 
 
 @pytest.mark.parametrize(

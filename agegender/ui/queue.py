@@ -21,7 +21,7 @@ class _Ticket:
     pixels: int
 
 
-class Turns:
+class AdmissionQueue:
     """Lets `at_once` work at a time, on `pixels` in sum, first come, first served; others wait.
 
     Who asks for more than `pixels` alone gets a turn when nobody else has one.
@@ -79,8 +79,8 @@ class Turns:
             return self._tickets.index(ticket)
 
 
-PICTURES = Turns(at_once=2, pixels=30_000_000)
+PICTURES = AdmissionQueue(at_once=2, pixels=30_000_000)
 """For whole pictures, decoded. Two of a telephone's 12 megapixels; more at once would be no faster."""
 
-VIDEOS = Turns(at_once=1, pixels=0)
+VIDEOS = AdmissionQueue(at_once=1, pixels=0)
 """For videos: one in full HD takes nearly 300 MB, most of it for the frames that codecs hold."""

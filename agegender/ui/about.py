@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
 import streamlit as st
 
-from agegender import cards, ui
-from agegender.drawing.annotate import label_parts
+from agegender.drawing.annotate import draw_box, label_parts
+from agegender.drawing.palette import NEUTRAL
+from agegender.estimation.alignment import align
 from agegender.evaluation import charts
-from agegender.imaging.io import decode
+from agegender.imaging.io import decode, encode_jpeg, encode_png
 from agegender.models.http import is_url
 from agegender.models.manifest import load_manifest
 from agegender.places import SAMPLES
-from agegender.steps import CROP_PX, Steps, picture_steps
 from agegender.text import escape
-from agegender.types import RANGES
+from agegender.types import RANGES, Face, Image
+from agegender.ui import loader
+from agegender.ui.face_cards import show_ranges
+from agegender.ui.previews import preview
 
 SAMPLE = SAMPLES / "astronaut.png"
 
@@ -21,7 +28,7 @@ SAMPLE = SAMPLES / "astronaut.png"
 def show_steps(detector: str) -> Steps | None:
     """Show what the pipeline makes of the sample, step by step; None where no face is found in it."""
     data = SAMPLE.read_bytes()
-    readings = ui.preview(data, ui.analyzer(detector)).analysis.readings
+    readings = preview(data, loader.analyzer(detector)).analysis.readings
     if not readings:
         st.info("This way of finding faces finds none in the sample. Choose another one in the sidebar.")
         return None
@@ -52,7 +59,7 @@ def show_steps(detector: str) -> Steps | None:
     st.markdown(
         f"**4 · Estimated: {age.range} years, {label_parts(readings[0], ('gender', 'probability'), '')[0]}**"
     )
-    cards.show_ranges(age)
+    show_ranges(age)
     st.caption(
         f"The bundled net gives each year of age its probability; here they are summed up in eight ranges. "
         f"Expected are {age.years:.0f} years, probably {age.low:.0f} to {age.high:.0f}. It says “looks like” "
@@ -111,3 +118,51 @@ def show_licences() -> None:
     lines.append("- **Sample pictures**: public domain (US Navy, NASA)")
     lines.append("- **The code of this app**: MIT")
     st.markdown("\n".join(lines))
+
+
+CROP_PX = 112
+"""The side of the crops that the bundled net takes."""
+
+
+# Sobel's filter for edges that run from top to bottom; turned, for those that run across.
+SOBEL = np.array([(-1, 0, 1), (-2, 0, 2), (-1, 0, 1)], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the pipeline makes of one face: the picture, box and landmarks on it, the crop for the net.
+
+    And what two filters make of the crop: edges that run down and edges that run across. All are files,
+    PNG where every pixel of the crop counts and JPEG elsewhere.
+    """
+
+    seen: bytes
+    found: bytes
+    aligned: bytes
+    edges: tuple[bytes, bytes]
+
+
+def picture_steps(image: Image, face: Face) -> Steps:
+    """Return the steps as pictures, of an RGB image and a face that was found in it."""
+    crop = align(image, face, CROP_PX)
+    edges = encode_png(filtered(crop, SOBEL)), encode_png(filtered(crop, SOBEL.T.copy()))
+    return Steps(encode_jpeg(image), encode_jpeg(with_landmarks(image, face)), encode_png(crop), edges)
+
+
+def with_landmarks(image: Image, face: Face) -> Image:
+    """Return a copy of the RGB image with the face's box and, where it has some, its landmarks."""
+    drawn = np.array(image, order="C")
+    draw_box(drawn, face.box, NEUTRAL, text_px=face.box.width / 3)  # thick, as the picture is shown small
+    radius_px = max(2, round(face.box.width / 20))
+    for x, y in face.landmarks:
+        cv2.circle(drawn, (round(x), round(y)), radius_px + 1, (0, 0, 0), cv2.FILLED, cv2.LINE_AA)
+        cv2.circle(drawn, (round(x), round(y)), radius_px, NEUTRAL, cv2.FILLED, cv2.LINE_AA)
+    return drawn
+
+
+def filtered(crop: Image, kernel: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Image:
+    """Return how strongly each place of an RGB crop answers to a small filter: white is most, black none."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    answer = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))
+    scaled = np.minimum(255, answer * (255 / max(1.0, float(np.percentile(answer, 99)))))
+    return np.repeat(scaled.astype(np.uint8)[:, :, None], 3, axis=2)

@@ -8,14 +8,8 @@ import pytest
 
 from agegender.drawing.view_options import ViewOptions, kept
 from agegender.imaging.io import decode
-from agegender.previews import (
-    LARGEST_PX,
-    annotated_original,
-    annotated_preview,
-    kept_crops,
-    make_preview,
-)
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
+from agegender.ui.previews import LARGEST_PX, annotated_original, annotated_preview, kept_crops, make_preview
 
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 29.0, 22.0, 37.0)
 

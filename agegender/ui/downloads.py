@@ -12,8 +12,8 @@ from pathlib import PurePath
 from agegender.drawing.view_options import ViewOptions, kept
 from agegender.errors import ImageError
 from agegender.export.faces import Named, csv_lines, json_lines
-from agegender.previews import annotated_original
 from agegender.types import Analysis
+from agegender.ui.previews import annotated_original
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import altair
 
-from agegender.bars import over_ranges
 from agegender.types import RANGES
+from agegender.ui.range_charts import over_ranges
 
 SHARES = (0.0, 0.0, 0.1, 0.2, 0.4, 0.2, 0.1, 0.0)
 

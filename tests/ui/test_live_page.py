@@ -15,12 +15,12 @@ import streamlit_webrtc
 from aiortc.contrib.media import MediaRelay
 from streamlit.testing.v1 import AppTest
 
-from agegender import ui
 from agegender.analyzer import Analyzer
 from agegender.imaging.io import decode
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.ui import loader
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 class OneFace:
@@ -67,7 +67,7 @@ def fresh_caches() -> Iterator[None]:
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> OneFace:
     found = OneFace()
-    monkeypatch.setattr(ui, "analyzer", lambda *_: Analyzer(found, found))
+    monkeypatch.setattr(loader, "analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setenv("AGEGENDER_ICE", "none")
     return found
 

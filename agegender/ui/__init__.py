@@ -1,0 +1,1 @@
+"""What the pages share. Only here and in the pages themselves is Streamlit imported."""

@@ -1,0 +1,89 @@
+"""What the pages share: the one cached analyzer, the sidebar with its settings, previews of pictures."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from agegender import runtime
+from agegender.analyzer import Analyzer, build_analyzer
+from agegender.errors import ModelError
+from agegender.models import store
+from agegender.models.manifest import load_manifest
+from agegender.text import escape
+from agegender.ui.sidebar import AUTO
+
+ROOT = Path(__file__).parents[1]
+
+RETRY_AFTER_S = 600.0
+"""How long `auto` stays content with its second choice."""
+
+
+runtime.keep_no_large_blocks()
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    analyzer: Analyzer
+    at_s: float
+
+    def still_good(self) -> bool:
+        """Return whether it is what was asked for, or too young to ask for that again."""
+        return not self.analyzer.notes or time.monotonic() - self.at_s < RETRY_AFTER_S
+
+
+@st.cache_resource(show_spinner="Loading the models …", max_entries=8, validate=_Built.still_good)
+def _built(detector: str, estimator: str) -> _Built:
+    return _Built(build_analyzer(detector, estimator), time.monotonic())
+
+
+def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
+    """Return the analyzer of models by name, which all visitors and pages share.
+
+    Models that are not here are fetched under a progress bar. In place of one that cannot be had comes what
+    needs no network, and the page says why; a later run tries again. Stops the page where nothing works.
+    """
+    names = _or_instead(detector, "auto"), _or_instead(estimator, "apparent")
+    try:
+        found = _built(*names).analyzer
+    except ModelError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        st.stop()
+    for note in found.notes:
+        st.info(escape(note), icon=":material/info:")
+    return found
+
+
+def _or_instead(name: str, instead: str) -> str:
+    try:
+        fetch_model(name)
+    except ModelError as error:
+        if name != instead:
+            place = AUTO if instead == "auto" else load_manifest()[instead].title
+            text = f"{escape(str(error))} Until then “{escape(place)}” takes its place."
+            st.warning(text, icon=":material/warning:")
+        return instead  # whose own error, if it has one, comes out when it is built
+    return name
+
+
+def fetch_model(name: str) -> None:
+    """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
+    spec = load_manifest()["yunet" if name == "auto" else name]
+    if store.status(spec) != "missing":
+        return
+    place = st.empty()
+
+    def show(file_name: str, bytes_done: int, bytes_total: int) -> None:
+        text = f"Fetching {escape(file_name)}: {bytes_done / 1e6:.1f} of {bytes_total / 1e6:.1f} MB"
+        place.progress(min(1.0, bytes_done / bytes_total), text)
+
+    try:
+        store.fetch(spec, show)
+    except ModelError:
+        if name != "auto":
+            raise
+    finally:
+        place.empty()
