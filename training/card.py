@@ -3,9 +3,10 @@
     python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
     python -m training.card                # write the tables anew from models/figures.json
 
-DATA is a folder with fairface-val.csv and .tar, and the same of utkface and congress; of each set at most LIMIT
-pictures are taken, or all. Nothing in it is random. In the files of `CARDS`, tables are what lies between
-`<!-- table: NAME -->` and `<!-- end -->`, and single figures what lies between `<!-- figure: SET KEY -->` and that.
+DATA is a folder with fairface-val.csv and .tar, and the same of utkface and congress; of each set at most
+LIMIT pictures are taken, or all. Nothing in it is random. In the files of `CARDS`, tables are what lies
+between `<!-- table: NAME -->` and `<!-- end -->`, and figures what lies between `<!-- figure: SET KEY -->`
+and that.
 """
 
 from __future__ import annotations

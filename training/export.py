@@ -62,7 +62,7 @@ def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> None:
-    """Set what makes the held-out faces most likely, and how much is made of the ages that training saw little.
+    """Set what makes the held-out faces most likely, and how much is made of ages that training saw little.
 
     For each α the temperature is the one that makes ages likely that are spread evenly over their groups;
     the α is that of the least error of age where each of FairFace's groups counts as much as any other,

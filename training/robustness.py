@@ -104,7 +104,7 @@ Object = dict[str, dict[str, dict[str, Any]]]
 def measure(
     dataset: Dataset, analyzer: Analyzer, plain: Sequence[Result], limit: int | None = None
 ) -> dict[str, Object]:
-    """Return the figures with each of `DRAWN`, and how far each of `COPIES` is read otherwise than `plain`."""
+    """Return the figures with each of `DRAWN`, and how far `COPIES` are read otherwise than `plain`."""
     drawn: Object = {}
     copies: Object = {}
     for name, redraw in (DRAWN | COPIES).items():

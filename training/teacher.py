@@ -3,9 +3,8 @@
     python -m training.teacher WORK MODEL …
 
 MODEL is a file of `training.export` or `training.quantize`; of several the mean counts. Each face is read in
-six views (`MARGINS`), of which the mean counts.
-Gives WORK/teacher.npz: `bins`, (n, 10) probabilities of the ages between `EDGES_YEARS`,
-and `p_female`, (n,).
+six views (`MARGINS`), of which the mean counts. Gives WORK/teacher.npz: `bins`, (n, 10) probabilities of the
+ages between `EDGES_YEARS`, and `p_female`, (n,).
 """
 
 from __future__ import annotations

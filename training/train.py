@@ -10,8 +10,9 @@ The learning rate rises over the first pass, stays, and falls to nothing over th
 passes; the weights that count are their running average. `--weights` takes another training's to begin with;
 `--teacher` is how much of the targets are what `training.teacher` wrote down, but for the ages of the old and
 of Congress, where labels know more. Each face comes in two crops, which should be read alike: `--consistency`
-is how much that counts. `--mixup` is in how many batches faces are laid over one another. A process a core, each with its
-part of every batch, is faster than threads are, above all where something else wants a core for a while.
+is how much that counts. `--mixup` is in how many batches faces are laid over one another. A process a core,
+each with its part of every batch, is faster than threads are, above all where something else wants a core for
+a while.
 """
 
 from __future__ import annotations
