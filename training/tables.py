@@ -211,15 +211,15 @@ def sure(card: Card) -> str:
     )
     body = []
     for kind in SETS:
-        report = card.reports[kind]
-        every = [("everybody", report.figures)] + [
-            (f"{by}: {name}", figures) for by, of in report.groups.items() for name, figures in of.items()
-        ]
-        for name, figures in every:
-            error = figures["gender_calibration_error"]
-            if error.value is not None and error.count >= FEW:
-                told = (shown(key, figures[key]) for key in ("gender_sure_wrong", "gender_wrong_sure"))
-                body.append((SETS[kind], name, f"{error.count:,}", f"{100 * error.value:.1f} points", *told))
+        for by, of in card.reports[kind].confidence.items():
+            for name, figures in of.items():
+                error = figures["gender_calibration_error"]
+                if error.value is not None and error.count >= FEW:
+                    told = (shown(key, figures[key]) for key in ("gender_sure_wrong", "gender_wrong_sure"))
+                    who = name if by == "all" else f"{by}: {name}"
+                    body.append(
+                        (SETS[kind], who, f"{error.count:,}", f"{100 * error.value:.1f} points", *told)
+                    )
     return rows(head, body)
 
 

@@ -34,12 +34,14 @@ class Report:
     """What an evaluation found over so many pictures; see `reports.report_object`.
 
     `groups` has gender, race and age, and `warnings` their names; in each of them figures by group.
+    `confidence` has the figures of `metrics.confidence` by the same groups, and those of everybody.
     """
 
     pictures: int
     figures: Figures
     groups: Mapping[str, Mapping[str, Figures]]
     warnings: Mapping[str, Mapping[str, Figures]]
+    confidence: Mapping[str, Mapping[str, Figures]]
     gender_calibration: Calibration
     age_calibration: tuple[Bin, ...]
     confusion: Confusion
@@ -87,6 +89,7 @@ def _report(table: Any) -> Report:
         _figures(table["figures"]),
         _groups(table["groups"]),
         _groups(table["warnings"]),
+        _groups(table["confidence"]),
         Calibration(calibration["error"], _bins(calibration["bins"])),
         _bins(table["age_calibration"]),
         Confusion(tuple(confusion["names"]), tuple(tuple(row) for row in confusion["counts"])),

@@ -36,7 +36,11 @@ class Confusion:
     counts: tuple[tuple[int, ...], ...]
 
 
-def groups(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
+def groups(
+    kind: Kind,
+    results: Sequence[Result],
+    figures: Callable[[Kind, Sequence[Result]], tuple[Figure, ...]] = figures,
+) -> tuple[Group, ...]:
     """Return the figures of each gender, race and group of ages that the labels name."""
     by: dict[str, Callable[[Sample], str | None]] = {
         "gender": lambda sample: sample.gender,

@@ -56,7 +56,6 @@ def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
     return (
         mean("faces_found", "faces found", [result.reading is not None for result in read]),
         mean("gender_accuracy", f"gender right{from_age}", gender_right),
-        *_sure_figures(kind, found),
         *_AGE_FIGURES[kind](found),
     )
 
@@ -113,9 +112,9 @@ def _is_from(sample: Sample, least_years: int) -> bool:
     return least_years == 0 or (sample.ages is not None and sample.ages[0] >= least_years)
 
 
-def _sure_figures(kind: Kind, found: Sequence[Result]) -> tuple[Figure, ...]:
-    """Return what becomes of the genders that are told with a probability of at least `SURE`."""
-    stated = stated_genders(kind, found)
+def confidence(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return how well genders' probabilities hold, and how many of those told at `SURE` or more are wrong."""
+    stated = stated_genders(kind, results)
     sure = [not right for probability, right in stated if probability >= SURE]
     wrong = [probability >= SURE for probability, right in stated if not right]
     return (
@@ -123,7 +122,7 @@ def _sure_figures(kind: Kind, found: Sequence[Result]) -> tuple[Figure, ...]:
         mean("gender_wrong_sure", f"wrong genders told at {100 * SURE:.0f} % or more", wrong),
         Figure(
             "gender_calibration_error",
-            "gender's expected calibration error",
+            "gender: stated and right differ by",
             calibration_error(stated),
             len(stated),
         ),
