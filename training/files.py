@@ -18,7 +18,7 @@ def describe(path: Path) -> str:
 
 
 def multiply_adds(path: Path, shape: tuple[int, ...]) -> int:
-    """Return the multiply-adds of the file's convolutions and matrix products, for one input of this shape."""
+    """Return the multiply-adds of the file's convolutions and matrix products for one input."""
     model = onnx.load(path)
     for size, dimension in zip(shape, model.graph.input[0].type.tensor_type.shape.dim, strict=True):
         dimension.ClearField("dim_param")

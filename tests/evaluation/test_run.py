@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.estimation.age import from_years
 from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
-from agegender.evaluation.metrics import figures
+from agegender.evaluation.metrics import confidence, figures
 from agegender.evaluation.report import report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate, scaled_down
 from agegender.imaging.io import decode
@@ -347,3 +347,39 @@ def test_whole_way_with_what_is_bundled(tmp_path: Path) -> None:
     (expected,) = analyzer(np.pad(hopper, ((40, 40), (40, 40), (0, 0)), mode="edge")).readings
     assert results[name].reading == expected
     assert shown("utkface", list(results.values()))["faces_found"] == (1, 2)
+
+
+def test_congress_figures_by_hand() -> None:
+    results = [
+        result((50, 57), "Female", 50.5, "48–53", "Female"),
+        result((60, 66), "Male", 66, "60–100", "Female"),
+        result((40, 48), "Male", 80, "60–100", "Male"),  # too wide an interval to say
+        NOT_FOUND,
+    ]
+    assert shown("congress", results) == {
+        "faces_found": (0.75, 4),
+        "gender_accuracy": (pytest.approx(2 / 3), 3),
+        "age_bias_years": (pytest.approx((-3 + 3) / 2), 2),
+    }
+    (low, high) = next(f.interval for f in figures("congress", results) if f.key == "age_bias_years")
+    assert low < 0 < high
+
+
+def test_confidence_by_hand() -> None:
+    sure = [result((30, 39), "Female", 30, "25–32", "Female", (30, 39)) for _ in range(3)]
+    wrong = result((30, 39), "Male", 30, "25–32", "Female", (30, 39))
+    values = {f.key: (f.value, f.count) for f in confidence("fairface", [*sure, wrong, NOT_FOUND])}
+    stated = sure[0].reading.gender.probability
+    assert values["gender_calibration_error"] == (pytest.approx(abs(stated - 0.75)), 4)
+    assert values["gender_sure_wrong"] == ((0.25, 4) if stated >= 0.95 else (None, 0))
+    assert values["gender_wrong_sure"] == (float(stated >= 0.95), 1)
+    assert all(f.value is None for f in confidence("fairface", [NOT_FOUND]))
+
+
+def test_a_picture_is_looked_at_again_once_it_is_drawn_into(opened: object) -> None:
+    detector, estimator = Detector((0, 0)), Estimator()
+    dataset = opened("fairface", {"1.png": png()})
+    black = Degradation(redraw=lambda image, _face: np.zeros_like(image))
+    (result,) = evaluate(dataset, Analyzer(detector, estimator), degradation=black)
+    assert [image.any() for image in detector.seen] == [True, False]
+    assert result.reading is not None and "dark" in result.reading.warnings
