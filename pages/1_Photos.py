@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from agegender.drawing.view_options import ViewOptions, kept
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
 from agegender.text import escape, plural
 from agegender.ui import downloads, loader, range_charts
@@ -66,7 +66,7 @@ def from_samples() -> list[Named]:
 
 def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
     """Show one picture with its faces in a section to fold, and return the number of its faces."""
-    faces = len(kept(shown.analysis, look).readings)
+    faces = len(look.shown(shown.analysis).readings)
     count = plural(faces, "face")
     with st.expander(f"{escape(picture.name)} · {count}", expanded, key=f"picture-{number}"):
         show_preview(shown, look, key=f"faces-{number}")
@@ -89,7 +89,7 @@ def show(picture: Picture, shown: Preview, number: int, expanded: bool) -> int:
 
 def show_summary(pictures: list[Picture]) -> None:
     """Show how many faces look how old, and what can be downloaded of all pictures."""
-    readings = [reading for picture in pictures for reading in kept(picture.analysis, look).readings]
+    readings = [reading for picture in pictures for reading in look.shown(picture.analysis).readings]
     ages = range_charts.count_ages(readings)
     if len(readings) > 1:
         most = max(map(max, ages.values()))

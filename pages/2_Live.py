@@ -70,7 +70,7 @@ def choose() -> tuple[str, Settings]:
     with st.container():  # what comes and goes in here must not move the video
         analyzer = loader.analyzer(chosen.detector, chosen.estimator)
     look = chosen.look
-    return str(camera), Settings(analyzer, look.score, look.labels, look.blur, mirror, look.smallest_px)
+    return str(camera), Settings(analyzer, look, mirror)
 
 
 def stream(camera: str, processor: VideoProcessor) -> bool:
@@ -130,7 +130,7 @@ def show_live(active: bool, processor: VideoProcessor) -> None:
     if latest.error:
         st.error(f"The picture could not be analysed: {escape(latest.error)}", icon=":material/error:")
     elif latest.tracks:
-        st.html(people_table.table(latest, processor.settings.blur))
+        st.html(people_table.table(latest, processor.settings.view.blur))
     else:
         st.caption("Nobody in view. A face is found when it is upright, lit and not very small.")
     figures = latest.figures

@@ -49,7 +49,7 @@ def choose_options(look: ViewOptions) -> Options:
             10,
             help="Fewer are faster; boxes move on between them. To hide faces, every frame is analysed.",
         )
-    return Options(float(per_second), look.score, look.smallest_px, look.labels, look.blur)
+    return Options(float(per_second), look)
 
 
 def set_running(identity: str | None) -> None:

@@ -39,11 +39,12 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 def annotate(options: argparse.Namespace) -> int:
     """Write the annotated video and what else was asked for, and print a line a person."""
+    from agegender.drawing.view_options import ViewOptions
     from agegender.export.people import people_csv, people_json
     from agegender.video.annotate import Options, annotate_video
 
     analyzer = console.build(options)
-    how = Options(options.per_second, blur=options.blur)
+    how = Options(options.per_second, ViewOptions(blur=options.blur))
     with (
         closing(annotate_video(options.source, options.out, analyzer, how)) as steps,
         tqdm(total=100, unit="%", disable=None, leave=False, bar_format=BAR) as bar,

@@ -1,4 +1,4 @@
-"""What to show of an analysis."""
+"""What to show of an analysis: the same options for pictures, videos and the webcam."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Part = Literal["gender", "probability", "age", "years"]
 class ViewOptions:
     """What to show of an analysis, which stays as it is.
 
-    Faces of at least this `score` whose box is at least `smallest_px` high; `labels` are the parts that
-    `drawing.annotate` knows. `blur` hides whoever was found, left out or not.
+    Shown are faces of at least this `score` whose box is at least `smallest_px` high; `labels` are the parts
+    that `drawing.annotate` knows. `blur` hides everybody that was found, shown or not.
     """
 
     score: float = 0.0
@@ -25,10 +25,13 @@ class ViewOptions:
     blur: bool = False
 
     def shows(self, face: Face) -> bool:
-        """Return whether a face, in pixels of the picture itself, is not left out."""
+        """Return whether a face, in pixels of the picture itself, is shown."""
         return face.score >= self.score and face.box.height >= self.smallest_px
 
+    def follows(self, face: Face) -> bool:
+        """Return whether a face is followed through a video: to hide everybody, everybody is."""
+        return self.blur or self.shows(face)
 
-def kept(analysis: Analysis, look: ViewOptions) -> Analysis:
-    """Return the analysis without the faces that are left out."""
-    return replace(analysis, readings=tuple(r for r in analysis.readings if look.shows(r.face)))
+    def shown(self, analysis: Analysis) -> Analysis:
+        """The analysis with only the faces that are shown."""
+        return replace(analysis, readings=tuple(r for r in analysis.readings if self.shows(r.face)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import av
@@ -16,7 +16,7 @@ from aiortc.contrib.media import MediaRelay
 from agegender.analyzer import Analyzer
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
-from agegender.drawing.view_options import Part
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import AgeGenderError
 from agegender.imaging.frames import to_image as upright
 from agegender.live.stats import Figures, Meter
@@ -31,17 +31,12 @@ LOG = logging.getLogger(__name__)
 class Settings:
     """How to look at the frames and what to draw; replaced whole, effective from the next frame on.
 
-    `threshold` is the least score of a face, on top of the detector's own, and `smallest_px` its least
-    height; `labels` are the parts that `drawing.annotate` knows; `blur` hides whoever is found, whatever
-    the score and height; `mirror` shows the picture as a mirror does.
+    `mirror` shows the picture as a mirror does.
     """
 
     analyzer: Analyzer
-    threshold: float = 0.0
-    labels: tuple[Part, ...] = ("gender", "probability", "age")
-    blur: bool = False
+    view: ViewOptions = field(default_factory=ViewOptions)
     mirror: bool = False
-    smallest_px: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +103,7 @@ class VideoProcessor:
         scene = stream.look(image, time_s, settings)
         start_s = time.perf_counter()
         tracks, analysis = people(scene, image, time_s)
-        if not settings.blur:
+        if not settings.view.blur:
             picture = draw(image, analysis, tracks, settings)
         elif scene is not None and scene.image is image:
             faces = [Face(track.box_at(time_s), 0.0) for track in scene.tracks]
@@ -116,7 +111,7 @@ class VideoProcessor:
         else:  # somebody may just have come in: what was not looked through is not shown
             last = stream.blurred
             picture = last if last is not None and last.shape == image.shape else np.zeros_like(image)
-        stream.blurred = picture if settings.blur else None
+        stream.blurred = picture if settings.view.blur else None
         stream.meter.drew(time.perf_counter() - start_s)
         figures = stream.meter.figures(time_s)
         self._tell(stream, Latest(image, picture, analysis, tracks, figures, stream.error))
@@ -132,7 +127,7 @@ class VideoProcessor:
         black = np.zeros((frame.height, frame.width, 3), np.uint8)
         nobody = Analysis(frame.width, frame.height, (), 0.0)
         self._tell(stream, Latest(black, black, nobody, (), stream.meter.figures(time_s), text))
-        return av.VideoFrame.from_ndarray(black, format="rgb24") if settings.blur else frame
+        return av.VideoFrame.from_ndarray(black, format="rgb24") if settings.view.blur else frame
 
     def _tell(self, stream: _Stream, latest: Latest) -> None:
         if stream is self._stream:  # and not one that has just ended
@@ -150,8 +145,7 @@ class _Stream:
 
     def look(self, image: Image, time_s: float, settings: Settings) -> Scene | None:
         """Return the newest scene by now. Raises what its analysis raised; all is well from the next on."""
-        least = (0.0, 0) if settings.blur else (settings.threshold, settings.smallest_px)
-        scene = self.watcher.look(image, time_s, settings.analyzer, settings.mirror, *least)
+        scene = self.watcher.look(image, time_s, settings.analyzer, settings.mirror, settings.view)
         if scene is not None:
             self.error = None
         return scene
@@ -188,4 +182,4 @@ def people(scene: Scene | None, image: Image, time_s: float) -> tuple[tuple[Trac
 def draw(image: Image, analysis: Analysis, tracks: Sequence[Track], settings: Settings) -> Image:
     """Return a copy of the image with a box and a label a person, numbered where there are several."""
     names = [str(track.number) for track in tracks] if len(tracks) > 1 else None
-    return annotate(image, analysis, labels=settings.labels, names=names)
+    return annotate(image, analysis, labels=settings.view.labels, names=names)

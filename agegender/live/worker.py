@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agegender import runtime
 from agegender.analyzer import Analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.live.stats import Meter
 from agegender.tracking.follower import Follower
 from agegender.tracking.tracker import Track
@@ -56,8 +57,7 @@ class Watcher:
         time_s: float,
         analyzer: Analyzer,
         mirror: bool,
-        threshold: float,
-        smallest_px: int = 0,
+        view: ViewOptions,
     ) -> Scene | None:
         """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
 
@@ -71,7 +71,7 @@ class Watcher:
         self._collect()
         if self._pending is None:
             self._tidy(time_s)
-            self._pending = _in_thread(lambda: _follow(follower, image, time_s, threshold, smallest_px))
+            self._pending = _in_thread(lambda: _follow(follower, image, time_s, view))
             if self._meter.analysis_s <= PATIENCE_S:
                 wait([self._pending], PATIENCE_S)
             self._collect()
@@ -90,9 +90,9 @@ class Watcher:
         self._meter.analysed(self._scene.seconds)
 
 
-def _follow(follower: Follower, image: Image, time_s: float, threshold: float, smallest_px: int) -> Scene:
+def _follow(follower: Follower, image: Image, time_s: float, view: ViewOptions) -> Scene:
     start_s = time.perf_counter()
-    tracks = follower.follow(image, time_s, threshold, smallest_px)
+    tracks = follower.follow(image, time_s, view)
     return Scene(image, time_s, tracks, time.perf_counter() - start_s)
 
 

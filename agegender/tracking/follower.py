@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.estimation.quality import warnings_of
 from agegender.tracking.fusion import SETTLE_S, view_weight
 from agegender.tracking.tracker import Track, Tracker
@@ -51,17 +52,15 @@ class Follower:
         self._size_px = (0, 0)
         self._thumbnail: NDArray[np.float32] | None = None
 
-    def follow(
-        self, image: Image, time_s: float, threshold: float = 0.0, smallest_px: int = 0
-    ) -> tuple[Track, ...]:
+    def follow(self, image: Image, time_s: float, view: ViewOptions | None = None) -> tuple[Track, ...]:
         """Return the tracks after an RGB frame of this time, those for which a lost face is sought as well.
 
-        `threshold` is the least score of a face, on top of the detector's own, and `smallest_px` the least
-        height of its box. Frames may change in size; a cut makes everybody a new person.
+        Only faces that `view` follows count, or all. Frames may change in size; a cut makes everybody a new
+        person.
         """
         self._notice_change(image)
         found = self._detect(image, time_s)
-        faces = [face for face in found if face.score >= threshold and face.box.height >= smallest_px]
+        faces = [face for face in found if view is None or view.follows(face)]
         self._tracker.update(faces, time_s)
         self._estimate(image, time_s)
         return self._tracker.tracks

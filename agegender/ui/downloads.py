@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
 
-from agegender.drawing.view_options import ViewOptions, kept
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
 from agegender.export.faces import Named, csv_lines, json_lines
 from agegender.types import Analysis
@@ -68,4 +68,4 @@ def as_json(pictures: Iterable[Picture], look: ViewOptions) -> bytes:
 
 
 def _named(pictures: Iterable[Picture], look: ViewOptions) -> Iterator[Named]:
-    return ((picture.name, kept(picture.analysis, look)) for picture in pictures)
+    return ((picture.name, look.shown(picture.analysis)) for picture in pictures)

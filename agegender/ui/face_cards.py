@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from agegender.drawing.annotate import label_parts
-from agegender.drawing.view_options import ViewOptions, kept
+from agegender.drawing.view_options import ViewOptions
 from agegender.estimation.quality import sentence
 from agegender.text import escape, plural
 from agegender.types import RANGES, Age, Analysis, Box, Reading
@@ -30,7 +30,7 @@ def show_preview(shown: Preview, look: ViewOptions, key: str = "faces", tallest_
     A wide picture has its cards below it, side by side where there is room; another one beside it. Pointing
     at a face makes its card stand out and the other way round. `key` tells several pictures apart.
     """
-    analysis, crops = kept(shown.analysis, look), kept_crops(shown, look)
+    analysis, crops = look.shown(shown.analysis), kept_crops(shown, look)
     is_wide = analysis.width_px > WIDE * analysis.height_px
     with st.container(key=key):
         picture, cards = (st.container(), st.container(horizontal=True)) if is_wide else st.columns(2)

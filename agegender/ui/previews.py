@@ -11,7 +11,7 @@ import streamlit as st
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
-from agegender.drawing.view_options import ViewOptions, kept
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
 from agegender.imaging.io import decode, encode_jpeg, pixels_of
@@ -67,7 +67,7 @@ def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> by
 
 
 def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
-    """Return the crops of the faces that `kept` keeps, as JPEG files; hidden where faces are to be."""
+    """Return the crops of the faces that are shown, as JPEG files; hidden where faces are to be."""
     readings = preview.analysis.readings
     pairs = [pair for pair in zip(readings, preview.crops, strict=True) if look.shows(pair[0].face)]
     if not look.blur:
@@ -87,7 +87,7 @@ def _annotate(image: Image, analysis: Analysis, look: ViewOptions) -> Image:
     height_px, width_px = image.shape[:2]
     if look.blur:
         image = blur_faces(image, [r.face for r in analysis.resized(width_px, height_px).readings])
-    few = kept(analysis, look)  # heights count in the picture's own pixels, so before it is resized
+    few = look.shown(analysis)  # heights count in the picture's own pixels, so before it is resized
     return annotate(
         image, few.resized(width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agegender.analyzer import Analyzer
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
-from agegender.drawing.view_options import Part
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import VideoError
 from agegender.tracking.follower import Follower
 from agegender.tracking.people import Person, Sightings
@@ -28,17 +28,12 @@ SOUND_LOST = "The sound is stored in a way that cannot be read here, and was lef
 class Options:
     """How to look at a video, and what to draw.
 
-    At most `per_second` frames a second are analysed; between them boxes move on as they did. `threshold`
-    is the least score of a face, on top of the detector's own, and `smallest_px` its least height; `labels`
-    are the parts that `drawing.annotate` knows. `blur` makes faces unrecognisable, whatever their score and
-    height, and has every frame analysed for it.
+    At most `per_second` frames a second are analysed, or all where faces are hidden; between them boxes move
+    on as they did.
     """
 
     per_second: float = 10.0
-    threshold: float = 0.0
-    smallest_px: int = 0
-    labels: tuple[Part, ...] = ("gender", "probability", "age")
-    blur: bool = False
+    view: ViewOptions = field(default_factory=ViewOptions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,23 +113,22 @@ class _Annotator:
         self._tracks: tuple[Track, ...] = ()
         self._analysed_s = self._due_s = -math.inf
 
-    def draw(self, shot: Frame) -> Image:
+    def draw(self, frame: Frame) -> Image:
         """Return the frame with a box and a label a person, analysed if that is due."""
-        image, options = shot.image, self._options
-        is_due = options.blur or shot.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
+        image, options = frame.image, self._options
+        is_due = options.view.blur or frame.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
         if is_due:
-            least = (0.0, 0) if options.blur else (options.threshold, options.smallest_px)
-            self._tracks = self._follower.follow(image, shot.time_s, *least)
-            self._analysed_s = shot.time_s
+            self._tracks = self._follower.follow(image, frame.time_s, options.view)
+            self._analysed_s = frame.time_s
             # A grid in time: of 25 frames a second 10 are analysed, not every third.
             grid_s = self._due_s + 1 / options.per_second
-            self._due_s = grid_s if grid_s > shot.time_s else shot.time_s + 1 / options.per_second
-        if options.blur:
-            faces = [Face(track.box_at(shot.time_s), 0.0) for track in self._tracks]
+            self._due_s = grid_s if grid_s > frame.time_s else frame.time_s + 1 / options.per_second
+        if options.view.blur:
+            faces = [Face(track.box_at(frame.time_s), 0.0) for track in self._tracks]
             image = blur_faces(image, faces)
         if is_due:
-            self.sightings.add(self._tracks, image, shot.time_s)
-        return self._label(image, shot.time_s)
+            self.sightings.add(self._tracks, image, frame.time_s)
+        return self._label(image, frame.time_s)
 
     def _label(self, image: Image, time_s: float) -> Image:
         steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
@@ -142,4 +136,4 @@ class _Annotator:
         height_px, width_px = image.shape[:2]
         analysis = Analysis(width_px, height_px, tuple(reading for _, reading in read), 0.0)
         names = [str(track.number) for track, _ in read]
-        return annotate(image, analysis, labels=self._options.labels, names=names)
+        return annotate(image, analysis, labels=self._options.view.labels, names=names)

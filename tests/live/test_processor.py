@@ -22,6 +22,7 @@ from streamlit_webrtc.process import AsyncVideoProcessTrack
 
 from agegender import runtime
 from agegender.analyzer import Analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ModelError
 from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up, to_image
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
@@ -60,9 +61,9 @@ MIDDLE = (0.4, 0.3, 0.6, 0.6)
 
 
 def processor_of(
-    stub: Stub, clock: Callable[[], float] = time.monotonic, **settings: object
+    stub: Stub, clock: Callable[[], float] = time.monotonic, *, mirror: bool = False, **view: object
 ) -> VideoProcessor:
-    return VideoProcessor(Settings(Analyzer(stub, stub), **settings), clock)  # type: ignore[arg-type]
+    return VideoProcessor(Settings(Analyzer(stub, stub), ViewOptions(**view), mirror), clock)  # type: ignore[arg-type]
 
 
 def frame_of(image: Image, pixels: str = "yuv420p", pts: int = 0) -> av.VideoFrame:
@@ -216,7 +217,7 @@ def test_settings_take_effect_with_the_next_frame() -> None:
     processor.settings = Settings(processor.settings.analyzer)
     processor.recv(frame_of(grey()))
     assert (processor.latest.picture != plain).any()
-    processor.settings = Settings(processor.settings.analyzer, threshold=0.95)
+    processor.settings = Settings(processor.settings.analyzer, ViewOptions(score=0.95))
     for _ in range(2):
         time.sleep(0.3)
         processor.recv(frame_of(grey()))

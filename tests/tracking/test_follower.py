@@ -13,6 +13,7 @@ import pytest
 from clips import FPS, GUEST_S, PORTRAITS, clip, face_on
 
 from agegender.analyzer import Analyzer, build_analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.tracking.follower import FULL_EVERY_S, LONG_SIDE_PX, VIEW_EVERY_S, Follower, is_cut, thumbnail
 from agegender.tracking.fusion import SETTLE_S
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
@@ -200,7 +201,7 @@ def test_everybody_due_is_estimated_where_time_does_not_matter() -> None:
 
 def test_faces_below_the_threshold_are_left_out() -> None:
     scripted = Scripted([part(0.1, 0.1, 0.2, 0.72), part(0.6, 0.1, 0.2, 0.95)])
-    assert len(follower_of(scripted).follow(BLANK, 0.0, threshold=0.8)) == 1
+    assert len(follower_of(scripted).follow(BLANK, 0.0, ViewOptions(score=0.8))) == 1
     assert len(follower_of(scripted).follow(BLANK, 0.0)) == 2
 
 
@@ -208,7 +209,7 @@ def test_faces_smaller_than_asked_for_are_left_out() -> None:
     scripted = Scripted([part(0.1, 0.1, 0.2), part(0.6, 0.1, 0.4)])
     heights = [track.box.height for track in follower_of(scripted).follow(BLANK, 0.0)]
     least_px = round(max(heights)) - 1
-    assert len(follower_of(scripted).follow(BLANK, 0.0, smallest_px=least_px)) == 1
+    assert len(follower_of(scripted).follow(BLANK, 0.0, ViewOptions(smallest_px=least_px))) == 1
 
 
 def test_faces_come_back_in_the_pixels_of_the_frame() -> None:

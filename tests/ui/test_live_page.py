@@ -149,7 +149,7 @@ def test_settings_reach_the_frames_while_it_plays(streamer: Streamer) -> None:
     assert streamer.asked["video_frame_callback"] == callback  # the video went on
     processor = callback.__self__
     settings = processor.settings
-    assert (settings.blur, settings.threshold, settings.smallest_px) == (True, 0.95, 50)
+    assert (settings.view.blur, settings.view.score, settings.view.smallest_px) == (True, 0.95, 50)
 
 
 def test_the_other_camera_starts_by_itself_and_is_not_mirrored(streamer: Streamer) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from agegender.drawing.view_options import ViewOptions, kept
+from agegender.drawing.view_options import ViewOptions
 from agegender.imaging.io import decode
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 from agegender.ui.previews import LARGEST_PX, annotated_original, annotated_preview, kept_crops, make_preview
@@ -91,7 +91,7 @@ def test_faces_too_small_or_uncertain_are_left_out_with_their_crops(
     image = np.full((3000, 4000, 3), 120, dtype=np.uint8)
     boxes = Box(100, 100, 160, 180), Box(500, 500, 700, 700)
     preview = make_preview(image, analysis_of(4000, 3000, *boxes))
-    assert [reading.face.box.height for reading in kept(preview.analysis, look).readings] == left
+    assert [reading.face.box.height for reading in look.shown(preview.analysis).readings] == left
     assert len(kept_crops(preview, look)) == len(left)
     drawn = decode(annotated_preview(preview, look))
     assert (np.abs(drawn.astype(int) - 120).max() > 50) == bool(left)

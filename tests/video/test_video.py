@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agegender.analyzer import Analyzer, build_analyzer
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import VideoError
 from agegender.export.people import COLUMNS, people_csv, people_json
 from agegender.imaging.io import decode, encode_png
@@ -199,7 +200,7 @@ def test_no_more_frames_are_analysed_than_wanted(
 def test_hidden_faces_are_hidden_in_every_frame_and_every_crop(tmp_path: Path, marker: Marker) -> None:
     noise = np.random.default_rng(3).integers(130, 255, (128, 144, 3), np.uint8)
     source = film(tmp_path / "in.mp4", [(i / 25, noise) for i in range(25)], rate=25)
-    last = run(source, tmp_path / "out.mp4", marker, per_second=2, blur=True, labels=())
+    last = run(source, tmp_path / "out.mp4", marker, per_second=2, view=ViewOptions(blur=True, labels=()))
     middles = [image[48:80, 56:88].astype(float) for _, image in times_and_images(tmp_path / "out.mp4")]
     assert len(middles) == 25
     assert max(np.abs(np.diff(middle, axis=1)).mean() for middle in middles) < 4  # of noise it is 40
