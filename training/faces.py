@@ -50,7 +50,7 @@ class Faces:
         return len(self.boxes)
 
     def plain_crop(self, index: int, margin: float = 0.0, mirrored: bool = False) -> np.ndarray:
-        """Return the crop, made no worse; `agegender.estimators.Apparent.VIEWS` are those of the app."""
+        """Return the crop, made no worse: without a margin and not mirrored, as the app reads it."""
         face = Face(Box(*self.boxes[index]), 1.0, tuple(map(tuple, self.landmarks[index])))
         return align(self.pictures[index], face, SIDE_PX, margin)[:, :: -1 if mirrored else 1]
 
