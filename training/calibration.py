@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,9 +9,11 @@ HELD_OUT = 2000
 """The last faces of the training set: never trained on, for choices and for calibration."""
 OLDEST_YEARS = 90
 """Where the group of everybody over 70 is taken to end."""
-TEMPERATURES = np.geomspace(0.4, 2.5, 93).tolist()
-POWERS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+TEMPERATURES = np.geomspace(0.6, 1.7, 27).tolist()
+POWERS = (0.0, 0.1, 0.2, 0.3)
 """Of the correction by (density)^−α, the α that are tried."""
+STRETCHES = (0.0, 0.1, 0.2, 0.3)
+"""By which parts of itself what lies beyond 50 years is made longer, to try."""
 EXACT_COST = 0.005
 """So much of the share of exact groups the correction may cost."""
 SMOOTH_YEARS = 3.0
@@ -50,14 +50,11 @@ def weights_of_years(low_years: ArrayLike, high_years: ArrayLike) -> NDArray[np.
     return np.asarray(parts / parts.sum(1, keepdims=True), dtype=np.float64)
 
 
-def density(labels: NDArray[np.float64], shown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how often training shows each year, (100,), smoothed, a mean of 1.
-
-    `labels` are `weights_of_years` of the faces, `shown` how often a pass shows each.
-    """
+def density(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many faces each year has, (100,), smoothed, a mean of 1, by their `weights_of_years`."""
     steps = np.arange(-12, 13)
     kernel = np.exp(-((steps / SMOOTH_YEARS) ** 2) / 2)
-    of_years = np.convolve(np.pad(shown @ labels, 12, mode="edge"), kernel / kernel.sum(), mode="valid")
+    of_years = np.convolve(np.pad(labels.sum(0), 12, mode="edge"), kernel / kernel.sum(), mode="valid")
     of_years = np.maximum(of_years, 0.02 * of_years.mean())
     return of_years / of_years.mean()
 
@@ -85,10 +82,3 @@ def exact(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     starts = [0, 3, 10, 20, 30, 40, 50, 60, 70]
     groups, truth = (np.add.reduceat(parts, starts, axis=1) for parts in (pmf, labels))
     return float(np.mean((groups.cumsum(1)[:, :-1] < 0.5).sum(1) == truth.argmax(1)))
-
-
-def best_temperature(name: str, loss: Callable[[float], float]) -> float:
-    """Return the temperature of the least loss, and print what it gives."""
-    best = min(TEMPERATURES, key=loss)
-    print(f"{name}: temperature {best:.3f}, held-out loss {loss(1.0):.4f} → {loss(best):.4f}")
-    return float(best)

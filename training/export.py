@@ -9,7 +9,6 @@ runs what `training.quantize` makes of it.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from torch import Tensor, nn
 from training.calibration import (
     EXACT_COST,
     POWERS,
-    best_temperature,
+    STRETCHES,
+    TEMPERATURES,
     corrected,
     density,
     errors_by_group,
@@ -30,7 +30,7 @@ from training.calibration import (
     spread_loss,
     weights_of_years,
 )
-from training.faces import SIDE_PX, Faces, to_net, weights
+from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe
 from training.net import FaceNet, years_pmf
 
@@ -44,14 +44,14 @@ class Exported(nn.Module):
     def __init__(self, net: FaceNet, age_temperature: float = 1.0) -> None:
         super().__init__()
         self.net = net
-        self.age_temperature = age_temperature
+        self.age_temperature, self.stretch = age_temperature, 0.0
         self.gender_scale, self.gender_bend = 1.0, 0.0
         self.factors = torch.ones(100)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         outputs = self.net(to_net(faces))
         p_female = torch.sigmoid(bent(outputs[:, -1], self.gender_scale, self.gender_bend))
-        weighted = years_pmf(outputs, self.age_temperature) * self.factors
+        weighted = years_pmf(outputs, self.age_temperature, self.stretch) * self.factors
         return weighted / weighted.sum(1, keepdim=True), p_female
 
 
@@ -61,42 +61,43 @@ def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
 
 
 @torch.no_grad()
-def calibrate(exported: Exported, faces: Faces, shown: NDArray[np.float64]) -> None:
-    """Set what makes the held-out faces most likely, and how much is made of ages that training saw little.
+def calibrate(exported: Exported, faces: Faces) -> None:
+    """Set what makes the held-out faces most likely, and how much is made of ages that FairFace has few of.
 
-    For each α the temperature is the one that makes ages likely that are spread evenly over their groups;
-    the α is that of the least error of age where each of FairFace's groups counts as much as any other,
-    among those that cost at most `EXACT_COST` of exact groups.
+    For each α and stretch the temperature is the one that makes ages likely that are spread evenly over their
+    groups; those two are the ones of the least error of age where each of FairFace's groups counts as much as
+    any other, among those that cost at most `EXACT_COST` of exact groups.
     """
     indices = np.concatenate([faces.held_out, faces.held_out_congress])
     outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
-    of_fairface = outputs[: len(faces.held_out)]
-    labels = weights_of_years(faces.low[indices], faces.high[indices])
-    often = density(weights_of_years(faces.low[faces.trained], faces.high[faces.trained]), shown)
-
-    def pmf(
-        temperature: float, factors: NDArray[np.float64], outputs: Tensor = outputs
-    ) -> NDArray[np.float64]:
-        return corrected(years_pmf(outputs, temperature).double().numpy(), factors)
-
-    def loss(temperature: float, factors: NDArray[np.float64]) -> float:
-        return spread_loss(pmf(temperature, factors, of_fairface), low, high)
-
+    count = len(faces.held_out)
+    of_fairface = outputs[:count]
     low, high = (ends[faces.held_out].numpy() for ends in (faces.low, faces.high))
-    found = {}
-    for power in POWERS:
-        factors = often**-power
-        temperature = best_temperature(f"α {power:.2f}, age", partial(loss, factors=factors))
-        errors = errors_by_group(pmf(temperature, factors), labels)
-        right = exact(pmf(temperature, factors, of_fairface), labels[: len(faces.held_out)])
-        found[power] = errors.mean(), right, temperature
-        print(f"  exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 2)}")
-    most = max(right for _, right, _ in found.values())
-    power = min(
-        (p for p, (_, right, _) in found.items() if right >= most - EXACT_COST), key=lambda p: found[p][0]
-    )
-    exported.age_temperature, exported.factors = found[power][2], torch.from_numpy(often**-power).float()
-    print(f"α {power:.2f}, temperature {exported.age_temperature:.3f}")
+    labels = weights_of_years(faces.low[indices], faces.high[indices])
+    trained = faces.trained[~faces.congress[faces.trained]]
+    often = density(weights_of_years(faces.low[trained], faces.high[trained]))
+
+    def pmf(outputs: Tensor, temperature: float, power: float, stretch: float) -> NDArray[np.float64]:
+        return corrected(years_pmf(outputs, temperature, stretch).double().numpy(), often**-power)
+
+    found: dict[tuple[float, float], tuple[float, float, float]] = {}
+    for pair in product(POWERS, STRETCHES):
+        losses = [
+            spread_loss(pmf(of_fairface, temperature, *pair), low, high) for temperature in TEMPERATURES
+        ]
+        temperature = TEMPERATURES[int(np.argmin(losses))]
+        every = pmf(outputs, temperature, *pair)
+        errors, right = errors_by_group(every, labels), exact(every[:count], labels[:count])
+        found[pair] = errors.mean(), right, temperature
+        print(
+            f"α {pair[0]:.2f}, stretch {pair[1]:.2f}: temperature {temperature:.3f}, loss {min(losses):.4f}, "
+            f"exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 1)}"
+        )
+    least = max(right for _, right, _ in found.values()) - EXACT_COST
+    best = min((pair for pair in found if found[pair][1] >= least), key=lambda pair: found[pair][0])
+    exported.age_temperature, exported.stretch = found[best][2], best[1]
+    exported.factors = torch.from_numpy(often ** -best[0]).float()
+    print(f"chosen: α {best[0]:.2f}, stretch {best[1]:.2f}, temperature {exported.age_temperature:.3f}")
 
     def gender_nll(scale: float, bend: float) -> float:
         logits = bent(of_fairface[:, -1], scale, bend)
@@ -133,8 +134,7 @@ def main(work: Path, target: Path) -> None:
     net.load_state_dict(torch.load(work / "checkpoint.pt")["average"])
     fold_pools(net)
     exported = Exported(net).eval()
-    faces = Faces(work)
-    calibrate(exported, faces, weights(faces, np.load(work / "teacher.npz")["p_female"]))
+    calibrate(exported, Faces(work))
     example = torch.zeros(2, SIDE_PX, SIDE_PX, 3, dtype=torch.uint8)
     torch.onnx.export(
         exported,

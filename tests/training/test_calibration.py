@@ -39,8 +39,7 @@ def test_a_label_says_how_probable_each_year_is() -> None:
 
 
 def test_what_training_saw_little_is_made_more_of() -> None:
-    labels = weights_of_years([20, 60], [30, 70])
-    often = density(labels, np.array([9.0, 1.0]))
+    often = density(weights_of_years([20] * 9 + [60], [30] * 9 + [70]))
     assert often[25] == pytest.approx(9 * often[65], rel=0.1)
     pmf = corrected(np.full((1, 100), 0.01), often**-0.5)
     assert pmf.sum() == pytest.approx(1)
