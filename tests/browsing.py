@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FrameLocator, Page
 
 ROOT = Path(__file__).parents[1]
 START_S = 60
@@ -38,6 +38,15 @@ CUT_OFF = dict.fromkeys(
 """The environment of an app that reaches nothing; with an empty cache it has what is bundled."""
 
 
+UPLOAD = '[data-testid="stFileUploader"] input'
+
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+"""Give Chromium a camera that it may use; `--use-file-for-fake-video-capture=FILE` says what it sees."""
+
+PATIENCE_MS = 60_000
+"""For how long a live video may take to start."""
+
+
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
     """Give a Chromium started with further arguments, or skip the test where there is none."""
@@ -50,6 +59,14 @@ def chromium(*arguments: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
         yield browser
         browser.close()
+
+
+@contextmanager
+def another(browser: Browser, *arguments: str) -> Iterator[Browser]:
+    """Give a second Chromium beside the first, started with other arguments."""
+    opened = browser.browser_type.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *arguments])
+    yield opened
+    opened.close()
 
 
 @contextmanager
@@ -115,3 +132,52 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(30_000)
         yield context.new_page()
+
+
+def streamer(page: Page, camera: str = "Front") -> FrameLocator:
+    """Find the component of streamlit-webrtc for a camera."""
+    return page.frame_locator(f".st-key-webrtc-{camera} iframe")
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button of the page."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def start(page: Page) -> None:
+    """Press START, and wait until somebody is in the table."""
+    press(page, "START")
+    page.locator(".people tbody tr").first.wait_for()
+
+
+def stop(page: Page) -> None:
+    """Press STOP, and wait until nobody is in the table."""
+    press(page, "STOP")
+    page.get_by_role("button", name="START").wait_for()
+    page.locator(".people").wait_for(state="detached")
+
+
+def seconds_played(page: Page, camera: str = "Front") -> float:
+    """Return how far the live video has played over WebRTC."""
+    return float(streamer(page, camera).locator("video").evaluate("video => video.currentTime"))
+
+
+def eventually(page: Page, holds: Callable[[], object]) -> bool:
+    """Return whether something comes to hold within ten seconds."""
+    for _ in range(50):
+        if holds():
+            return True
+        page.wait_for_timeout(200)
+    return False
+
+
+def tasks(url: str) -> int:
+    """Return how many threads the process that serves the app has, or skip the test."""
+    port = url.rpartition(":")[2]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"--server.port\0{port}" in (process / "cmdline").read_text():
+                return len(list((process / "task").iterdir()))
+        except OSError:
+            continue
+    pytest.skip("there is no /proc to count threads in")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
-from agegender.analyzer import Analyzer
 from agegender.evaluation.calibration import Bin, age_calibration, gender_calibration
 from agegender.evaluation.datasets import Dataset
 from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
@@ -26,15 +26,18 @@ SHORT_TITLES = {
 }
 """The figures that are shown of each group of people, and what heads their columns."""
 
+Models = tuple[str, str]
+"""The names of the detector and of the estimator that read the pictures."""
+
 
 def report_object(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
-) -> dict[str, object]:
+    dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
+) -> dict[str, Any]:
     """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
     return {
         "dataset": dataset.kind,
-        "detector": analyzer.detector.name,
-        "estimator": analyzer.estimator.name,
+        "detector": models[0],
+        "estimator": models[1],
         "degradation": {
             "box_only": bool(degradation and degradation.box_only),
             "face_px": degradation and degradation.face_px,
@@ -56,11 +59,11 @@ def report_object(
 
 
 def report_lines(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
+    dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
 ) -> Iterator[str]:
     """Return the same as tables, line by line: the figures first, then what lies behind them."""
-    models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
-    yield f"{dataset.kind}, pictures {len(results):,}, {models}"
+    read_by = "detector {}, estimator {}".format(*models)
+    yield f"{dataset.kind}, pictures {len(results):,}, {read_by}"
     if degradation and degradation.box_only:
         yield "made harder: faces aligned by the box alone"
     if degradation and degradation.face_px:
@@ -121,14 +124,14 @@ def _confusion_lines(table: Confusion) -> Iterator[str]:
         yield f"{name:>8}" + "".join(f"{count:>8,}" for count in row)
 
 
-def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, object]]:
+def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     return {
         by: {group.name: figures_object(group.figures) for group in of_kind}
         for by, of_kind in groupby(all_groups, key=lambda group: group.by)
     }
 
 
-def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:
+def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, Any]]:
     """Return figures by their keys, as JSON's dictionaries and numbers."""
     return {
         figure.key: {"value": figure.value, "count": figure.count, "interval": figure.interval}
