@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from agegender.estimation.age import from_years
 from agegender.estimation.alignment import align
 from agegender.estimation.apparent import Apparent
+from agegender.imaging.io import decode
 from agegender.places import MODELS, SAMPLES
 from agegender.types import Box, Estimate, Face, Gender, Image
 from benchmarks.timing import one_core, side_by_side
@@ -64,15 +66,12 @@ class TwoViews(Apparent):
 def main(old: Path, new: Path = MODELS / "apparent.onnx") -> None:
     """Print the times of both."""
     one_core()
-    image = np.ascontiguousarray(cv2.imread(str(SAMPLES / "astronaut.png"))[:, :, ::-1])
+    image = decode((SAMPLES / "astronaut.png").read_bytes())
     before, now = TwoViews(old), Apparent(new)
     for count in (1, 8):
         faces = [FACE] * count
-        times = side_by_side(
-            ROUNDS,
-            old=lambda faces=faces: before.estimate(image, faces),
-            new=lambda faces=faces: now.estimate(image, faces),
-        )
+        ways = {"old": partial(before.estimate, image, faces), "new": partial(now.estimate, image, faces)}
+        times = side_by_side(ROUNDS, **ways)
         old_ms, new_ms = (times[name] / count for name in ("old", "new"))
         print(f"{count} at once: {old_ms:.2f} → {new_ms:.2f} ms a face, {new_ms / old_ms:.2f} times as long")
 

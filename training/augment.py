@@ -72,7 +72,7 @@ def expose(crop: Image, rng: Generator) -> Image:
         values = values * gain + rng.uniform(0, 0.2) if gain < 1.5 else (values**2.2 * gain) ** (1 / 2.2)
     else:
         values = values * rng.uniform(0.18, 0.6)
-    crop = cv2.LUT(crop, np.round(255 * np.clip(values, 0, 1)).astype(np.uint8))
+    crop = np.asarray(cv2.LUT(crop, np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)), np.uint8)
     if draw > 1 / 8:
         crop = noisy(crop, rng, rng.uniform(0.5, 5))
     return crop
@@ -81,7 +81,7 @@ def expose(crop: Image, rng: Generator) -> Image:
 def noisy(image: Image, rng: Generator, deviation: float) -> Image:
     """Return the picture with the noise of a sensor."""
     noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(deviation)
-    return cv2.add(image, noise, dtype=cv2.CV_8U)
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def compressed(image: Image, quality: int) -> Image:

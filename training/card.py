@@ -29,9 +29,10 @@ from agegender.evaluation.datasets import Dataset, Kind, open_dataset
 from agegender.evaluation.metrics import figures
 from agegender.evaluation.report import figures_object, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate
+from agegender.evaluation.tables import SETS
 from agegender.models.manifest import load_manifest
 from training import robustness
-from training.tables import SETS, TABLES, in_prose
+from training.tables import TABLES, in_prose
 
 ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "models" / "plots"

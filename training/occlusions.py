@@ -42,7 +42,7 @@ def polygon(crop: Image, points: NDArray[np.float64], soft_px: float = 0.7) -> N
     """Return how much of each pixel lies in the polygon, its edge a little soft."""
     cover = np.zeros(crop.shape[:2], np.uint8)
     cv2.fillPoly(cover, [np.rint(16 * points).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(cover, (0, 0), soft_px).astype(np.float32) / 255
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), soft_px), np.float32) / np.float32(255)
 
 
 def strokes(crop: Image, lines: Sequence[NDArray[np.float64]], width_px: float) -> NDArray[np.float32]:
@@ -50,7 +50,7 @@ def strokes(crop: Image, lines: Sequence[NDArray[np.float64]], width_px: float) 
     cover = np.zeros(crop.shape[:2], np.uint8)
     points = [np.rint(16 * line).astype(np.int32) for line in lines]
     cv2.polylines(cover, points, False, 255, max(1, round(width_px)), cv2.LINE_AA, 4)
-    return cover.astype(np.float32) / 255
+    return cover.astype(np.float32) / np.float32(255)
 
 
 def unit_px(frame: Frame) -> float:
@@ -199,14 +199,9 @@ def shut_eyes(crop: Image, frame: Frame, rng: Generator) -> Image:
         shift += (y - eye_y) * squeeze / (1 - squeeze + 0.12) * np.exp(-6 * reach)
     from_x, from_y = (columns + frame[k, 1] * shift for k in (0, 1))
     from_y += rows - columns
-    return cv2.remap(
-        crop,
-        from_x.astype(np.float32),
-        from_y.astype(np.float32),
-        cv2.INTER_LINEAR,
-        None,
-        cv2.BORDER_REPLICATE,
-    )
+    maps = from_x.astype(np.float32), from_y.astype(np.float32)
+    warped = cv2.remap(crop, *maps, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
 
 
 WAYS: dict[Callable[[Image, Frame, Generator], Image], float] = {

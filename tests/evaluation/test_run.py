@@ -355,22 +355,26 @@ def test_congress_figures_by_hand() -> None:
         "gender_accuracy": (pytest.approx(2 / 3), 3),
         "age_bias_years": (pytest.approx((-3 + 3) / 2), 2),
     }
-    (low, high) = next(f.interval for f in figures("congress", results) if f.key == "age_bias_years")
-    assert low < 0 < high
+    interval = next(f.interval for f in figures("congress", results) if f.key == "age_bias_years")
+    assert interval is not None
+    assert interval[0] < 0 < interval[1]
 
 
 def test_confidence_by_hand() -> None:
     sure = [result((30, 39), "Female", 30, "25–32", "Female", (30, 39)) for _ in range(3)]
     wrong = result((30, 39), "Male", 30, "25–32", "Female", (30, 39))
-    values = {f.key: (f.value, f.count) for f in confidence("fairface", [*sure, wrong, NOT_FOUND])}
-    stated = sure[0].reading.gender.probability
-    assert values["gender_calibration_error"] == (pytest.approx(abs(stated - 0.75)), 4)
-    assert values["gender_sure_wrong"] == ((0.25, 4) if stated >= 0.95 else (None, 0))
-    assert values["gender_wrong_sure"] == (float(stated >= 0.95), 1)
-    assert all(f.value is None for f in confidence("fairface", [NOT_FOUND]))
+    found = {figure.key: figure for figure in confidence("fairface", [*sure, wrong, NOT_FOUND])}
+    assert wrong.reading is not None
+    stated = wrong.reading.gender.probability
+    assert found["gender_calibration_error"].value == pytest.approx(abs(stated - 0.75))
+    assert found["gender_calibration_error"].count == 4
+    told = stated >= 0.95
+    assert found["gender_sure_wrong"].value == (0.25 if told else None)
+    assert found["gender_wrong_sure"].value == float(told)
+    assert all(figure.value is None for figure in confidence("fairface", [NOT_FOUND]))
 
 
-def test_a_picture_is_looked_at_again_once_it_is_drawn_into(opened: object) -> None:
+def test_a_picture_is_looked_at_again_once_it_is_drawn_into(opened: Open) -> None:
     detector, estimator = Detector((0, 0)), Estimator()
     dataset = opened("fairface", {"1.png": png()})
     black = Degradation(redraw=lambda image, _face: np.zeros_like(image))
