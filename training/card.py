@@ -28,7 +28,7 @@ from agegender.evaluation import charts
 from agegender.evaluation.datasets import Dataset, Kind, open_dataset
 from agegender.evaluation.metrics import figures
 from agegender.evaluation.report import figures_object, report_object
-from agegender.evaluation.run import Degradation, Result, evaluate
+from agegender.evaluation.run import Degradation, Result, evaluate, spread
 from agegender.evaluation.tables import SETS
 from agegender.models.manifest import load_manifest
 from training import robustness
@@ -38,6 +38,8 @@ ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "models" / "plots"
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
 KINDS: tuple[Kind, ...] = ("fairface", "utkface", "congress")
+WORSE = 1000
+"""Of each set so many pictures, spread over all of it, are made harder or given to other detectors."""
 HARDER = {
     "box alone": Degradation(box_only=True),
     "40 px": Degradation(face_px=40),
@@ -62,18 +64,21 @@ def measure(data: Path, limit: int | None = None) -> dict[str, object]:
                 analyzer: Analyzer = analyzer,
                 degradation: Degradation | None = None,
                 dataset: Dataset = dataset,
-                count: int = count,
+                count: int = min(count, WORSE),
             ) -> list[Result]:
-                return list(tqdm(evaluate(dataset, analyzer, limit, degradation), title, count, disable=None))
+                return list(tqdm(evaluate(dataset, analyzer, count, degradation), title, count, disable=None))
 
-            plain = results(kind)
+            plain = results(kind, count=count)
             reports[kind] = report_object(dataset, analyzer.models, plain)
             if kind == "congress":
                 continue
+            some = spread(plain, WORSE)
+            for part, name in (("harder", "as found"), ("robustness", "as found"), ("detectors", "YuNet")):
+                parts[part][name][kind] = figures_object(figures(kind, some))
             for name, degradation in HARDER.items():
                 worse = results(f"{kind}, {name}", degradation=degradation)
                 parts["harder"][name][kind] = figures_object(figures(kind, worse))
-            for part, found in robustness.measure(dataset, analyzer, plain, limit).items():
+            for part, found in robustness.measure(dataset, analyzer, some, len(some)).items():
                 for name, figure in found.items():
                     parts[part][name][kind] = figure
             for name, other in others.items():

@@ -100,16 +100,15 @@ def _worst(card: Card, kind: str, key: str, title: str) -> str:
 
 def harder(card: Card) -> str:
     """Return what it costs when finding the face went less well."""
-    columns: list[Mapping[str, Figures]] = [
-        {kind: report.figures for kind, report in card.reports.items()},
-        *card.harder.values(),
-    ]
     body = [
-        (f"{SETS[kind]}: {title}", *(shown(key, column[kind][key], interval=False) for column in columns))
+        (
+            f"{SETS[kind]}: {title}",
+            *(shown(key, of[kind][key], interval=False) for of in card.harder.values()),
+        )
         for kind in SETS
         for key, title in COLUMNS[kind].items()
     ]
-    return rows(("", "as found", *card.harder), body)
+    return rows(("", *card.harder), body)
 
 
 def detectors(card: Card) -> str:
@@ -117,13 +116,12 @@ def detectors(card: Card) -> str:
     body = [
         (
             f"{SETS[kind]}: {title}",
-            shown(key, card.reports[kind].figures[key], interval=False),
             *(shown(key, of[kind][key], interval=False) for of in card.detectors.values()),
         )
         for kind in SETS
         for key, title in {"faces_found": "faces found", **COLUMNS[kind]}.items()
     ]
-    return rows(("", "YuNet", *card.detectors), body)
+    return rows(("", *card.detectors), body)
 
 
 def in_prose(card: Card, name: str) -> str:

@@ -43,14 +43,13 @@ def robustness(card: Card) -> str:
     """Return what is read of faces with something drawn into the picture."""
     body = []
     for kind, keys in DRAWN.items():
-        as_found = card.reports[kind].figures
         for key in keys:
-            cells = [of[kind][key] for of in card.robustness.values()]
-            told = (shown(key, figure, interval=False) for figure in (as_found[key], *cells))
+            told = (shown(key, of[kind][key], interval=False) for of in card.robustness.values())
             body.append((f"{SETS[kind]}: {TITLES[key]}", *told))
-        warned = (shown("warned", of[kind]["warned"], interval=False) for of in card.robustness.values())
-        body.append((f"{SETS[kind]}: warned of it", "", *warned))
-    return rows(("", "as found", *card.robustness), body)
+        warned = (of[kind].get("warned") for of in card.robustness.values())
+        told = (shown("warned", figure, interval=False) if figure else "" for figure in warned)
+        body.append((f"{SETS[kind]}: warned of it", *told))
+    return rows(("", *card.robustness), body)
 
 
 def consistency(card: Card) -> str:
