@@ -19,7 +19,7 @@ Point = tuple[float, float]
 RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53", "60–100")
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
-WARNINGS = ("small", "blurred", "dark", "turned away", "cut off", "tilted")
+WARNINGS = ("small", "blurred", "dark", "overexposed", "turned away", "covered", "cut off", "tilted")
 """What a reading may be trusted less for; see `agegender.estimation.quality`."""
 
 

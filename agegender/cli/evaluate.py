@@ -19,7 +19,12 @@ from agegender.evaluation.groups import confusion
 from agegender.evaluation.report import Models, report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate, judge_readings
 
-NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
+NAMES: dict[Kind, str] = {
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
+    "congress": "Congress",
+    "adience": "Adience",
+}
 
 
 MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only, --face-px and --turned."

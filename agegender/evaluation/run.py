@@ -59,16 +59,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """What is made harder before a face is estimated.
+    """What is made harder.
 
-    `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
-    many pixels high, where it is higher. `turned_degrees`, 0, 90, 180 or 270, turns the picture clockwise
-    before anybody is looked for.
+    `turned_degrees`, 0, 90, 180 or 270, turns the picture clockwise, and `redraw` changes it, knowing where its
+    face is, before the pipeline sees it. Between finding the face and estimating it, `box_only` takes its
+    landmarks away, and `face_px` scales the picture down until the face's box is about so many pixels high,
+    where it is higher.
     """
 
     box_only: bool = False
     face_px: int | None = None
     turned_degrees: int = 0
+    redraw: Callable[[Image, Face], Image] | None = None
 
 
 def evaluate(
@@ -76,7 +78,8 @@ def evaluate(
 ) -> Iterator[Result]:
     """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
 
-    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
+    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated. A
+    picture that is drawn into and in which no face was found before is left as it is.
     """
 
     def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
@@ -156,6 +159,10 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     if degradation.turned_degrees:
         image = turned(image, degradation.turned_degrees)
     standing = analyzer.find(image)
+    if standing.faces and degradation.redraw:
+        standing = analyzer.find(
+            degradation.redraw(standing.image, central_face(standing.image, standing.faces))
+        )
     if not standing.faces:
         return Result(sample)
     image, face = standing.image, central_face(standing.image, standing.faces)
@@ -174,7 +181,7 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
 
 
 def _compared(sample: Sample, kind: Kind, reading: Reading, pmf: NDArray[np.float32] | None) -> Result:
-    if kind == "adience":
+    if kind in ("adience", "congress"):
         return Result(sample, reading)
     if kind == "fairface":
         return Result(sample, reading, _fairface_group(pmf, reading.age))

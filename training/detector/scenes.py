@@ -138,7 +138,7 @@ def made_worse(image: Image, rng: Generator) -> Image:
     if rng.random() < 0.08:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5))  # type: ignore[assignment]
     if rng.random() < 0.15:
-        image = noisy(image, rng)
+        image = noisy(image, rng, rng.uniform(3, 18))
     if rng.random() < 0.3:
         image = compressed(image, int(rng.uniform(25, 90)))
     return image
