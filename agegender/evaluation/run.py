@@ -61,8 +61,8 @@ class Result:
 class Degradation:
     """What is made harder.
 
-    `turned_degrees`, 0, 90, 180 or 270, turns the picture clockwise, and `redraw` changes it, knowing where its
-    face is, before the pipeline sees it. Between finding the face and estimating it, `box_only` takes its
+    Before the pipeline sees the picture, `turned_degrees`, 0, 90, 180 or 270, turns it clockwise, and `redraw`
+    changes it, knowing where its face is. Between finding the face and estimating it, `box_only` takes its
     landmarks away, and `face_px` scales the picture down until the face's box is about so many pixels high,
     where it is higher.
     """
