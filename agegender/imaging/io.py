@@ -20,6 +20,7 @@ from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.imaging.first_frame import seek_first_frame
 from agegender.imaging.formats import PICTURES, names
+from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
 from agegender.imaging.nclx import light_of
 from agegender.imaging.signatures import message as unread_message
@@ -93,7 +94,8 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
     """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
-    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time. Of a picture longer
+    than `LONG_SHAPE`, a part of that shape counts in place of the whole.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
@@ -139,7 +141,7 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
             raise ImageError(TOO_MANY_HUNGRY_PIXELS)
         refuse_many_scans(data, pixels)
         width, height = picture.size
-        scale = long_side_px / max(width, height)
+        scale = long_side_px / min(max(width, height), LONG_SHAPE * min(width, height))
         picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
         wide = pixels <= MAX_RARE_PIXELS and ";16" in str(getattr(picture, "tile", "")[:1])
         moved = seek_first_frame(picture)
@@ -211,17 +213,6 @@ def read(path: Path) -> bytes:
 def register_heif() -> None:
     """Teach Pillow to open HEIC and HEIF; AVIF it knows itself."""
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-
-
-def read_image(source: bytes | str | Path) -> Image:
-    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
-
-    Raises `ImageError`, as `decode` does.
-
-    >>> read_image("samples/astronaut.png").shape
-    (512, 512, 3)
-    """
-    return decode(Path(source) if isinstance(source, str) else source)
 
 
 @cache
