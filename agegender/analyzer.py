@@ -11,6 +11,9 @@ import cv2
 
 from agegender.detection.cascade import bundled
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.detection.long_pictures import detect_any_shape
+from agegender.detection.orientation import Upright, turned_face, upright
+from agegender.detection.second_opinion import SecondOpinion
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
 from agegender.errors import ImageError, ModelError
@@ -28,16 +31,32 @@ DETECTORS = ("auto", "yunet", "bundled", "ssd")
 ESTIMATORS = ("apparent", "levi-hassner")
 
 
+SURE_UPRIGHT = {"yunet": 0.905, "bundled": 0.993, "ssd": 0.995}
+"""The score by detector that hardly any face gets unless it stands (`python -m benchmarks.turned`)."""
+
+
 class Analyzer:
     """A detector and an estimator put together. May be called from many threads at once.
 
     `notes` are sentences for whoever chose: which detector `auto` took instead of the best one, and why.
+    `names` are what `build_analyzer` makes the same one of, in another process as well, or None.
+    `sure_upright` is the score from which on the detector's faces surely stand; where none has it, the
+    picture's quarter turns are looked at too. Without it pictures are taken as they are.
     """
 
-    def __init__(self, detector: Detector, estimator: Estimator, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        estimator: Estimator,
+        notes: tuple[str, ...] = (),
+        names: tuple[str, str] | None = None,
+        sure_upright: float | None = None,
+    ) -> None:
         self.detector = detector
         self.estimator = estimator
         self.notes = notes
+        self.names = names
+        self.sure_upright = sure_upright
 
     @property
     def models(self) -> tuple[str, str]:
@@ -45,20 +64,42 @@ class Analyzer:
         return self.detector.name, self.estimator.name
 
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
-        """Return what is read from an upright RGB image, faces from left to right.
+        """Return what is read from an RGB image, faces from left to right.
 
-        `found` are its faces where they are known already.
+        `found` are its faces where they are known already, of a picture that stands.
         """
         start = time.perf_counter()
-        found = self.detector.detect(image) if found is None else found
-        faces = sorted(found, key=lambda face: (face.box.left, face.box.top))
-        estimates = self.estimator.estimate(image, faces)
-        readings = tuple(
-            Reading(face, age, gender, warnings_of(image, face))
-            for face, (age, gender) in zip(faces, estimates, strict=True)
-        )
+        standing = self.find(image) if found is None else Upright(image, tuple(found))
+        return self.read(standing, start)
+
+    def find(self, image: Image) -> Upright:
+        """Return the RGB image the right way up, and its faces."""
+        if self.sure_upright is None:
+            return Upright(image, detect_any_shape(image, self.detector))
+        return upright(image, self.detector, self.sure_upright)
+
+    def read(self, standing: Upright, start_s: float | None = None) -> Analysis:
+        """Return what is read from the faces of a picture, in the pixels that it had before it was turned.
+
+        `start_s` is when the work on it began, on `time.perf_counter`'s clock.
+        """
+        start_s = time.perf_counter() if start_s is None else start_s
+        image, back = standing.image, (360 - standing.turned_degrees) % 360
         height_px, width_px = image.shape[:2]
-        return Analysis(width_px, height_px, readings, time.perf_counter() - start)
+        estimates = self.estimator.estimate(image, standing.faces)
+        readings = [
+            Reading(
+                turned_face(face, back, width_px, height_px),
+                *estimate,
+                warnings_of(image, face, tilted=face in standing.unsure),
+            )
+            for face, estimate in zip(standing.faces, estimates, strict=True)
+        ]
+        readings.sort(key=lambda reading: (reading.face.box.left, reading.face.box.top))
+        if back in (90, 270):
+            width_px, height_px = height_px, width_px
+        seconds = time.perf_counter() - start_s
+        return Analysis(width_px, height_px, tuple(readings), seconds, standing.turned_degrees)
 
 
 def build_analyzer(
@@ -73,23 +114,26 @@ def build_analyzer(
         if name not in known:
             raise ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")
     cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
-    found, notes = _build_detector(detector, progress)
-    return Analyzer(found, _build_estimator(estimator, progress), notes)
-
-
-def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tuple[str, ...]]:
-    if name == "auto":
+    notes: tuple[str, ...] = ()
+    if detector == "auto":
+        detector = "yunet"
         try:
-            return _build_detector("yunet", progress)
+            _fetch("yunet", progress)
         except ModelError as error:
-            note = f"Faces are found with the bundled detector, which misses a few more of them: {error}"
-            return _build_detector("bundled", progress)[0], (note,)
+            detector = "bundled"
+            notes = (f"Faces are found with the bundled detector, which misses a few more of them: {error}",)
+    found, reader = _build_detector(detector, progress), _build_estimator(estimator, progress)
+    return Analyzer(found, reader, notes, (detector, estimator), SURE_UPRIGHT[detector])
+
+
+def _build_detector(name: str, progress: Progress | None) -> Detector:
     if name == "yunet":
-        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()
+        second = SecondOpinion(_fetch("bundled", progress)["refinement.onnx"])
+        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]), second=second)
     if name == "bundled":
-        return bundled(_fetch(name, progress)), ()
+        return bundled(_fetch(name, progress))
     files = _fetch("ssd", progress)
-    return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
+    return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"])
 
 
 def _build_estimator(name: str, progress: Progress | None) -> Estimator:
@@ -145,14 +189,14 @@ def analyze_file(
     image, whole_wh, notes = first.decoded.image, first.decoded.whole_wh, first.decoded.notes
     if image.shape[1] == whole_wh[0]:
         return image, replace(analyzer(image), notes=notes)
-    faces = analyzer.detector.detect(image)
-    smallest_px = min((min(face.box.width, face.box.height) for face in faces), default=SHARP_PX)
+    standing = analyzer.find(image)
+    smallest_px = min((min(face.box.width, face.box.height) for face in standing.faces), default=SHARP_PX)
     if smallest_px < SHARP_PX:
         try:
             larger = first.decode(first.data, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
         except ImageError:  # the smaller one could be read
             notes = (*notes, UNSHARP)
         else:
-            scale = larger.image.shape[1] / image.shape[1]
-            image, faces = larger.image, tuple(face.moved(scale, scale) for face in faces)
-    return image, replace(analyzer(image, faces).resized(*whole_wh), notes=notes)
+            image = larger.image
+            standing = standing.enlarged(image)
+    return image, replace(analyzer.read(standing).resized(*whole_wh), notes=notes)

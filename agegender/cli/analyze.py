@@ -14,8 +14,9 @@ from pathlib import Path
 
 from agegender.analyzer import Analyzer, Look, analyze_file, look
 from agegender.cli.console import DONE, FAILED, add_model_names, bar, build, complain, say
+from agegender.cli.outputs import make_folder, write_bytes
 from agegender.drawing.annotate import annotate
-from agegender.errors import AgeGenderError, ImageError
+from agegender.errors import AgeGenderError
 from agegender.export.faces import Named, csv_lines, json_lines, table_lines
 from agegender.imaging import workers
 from agegender.imaging.formats import PICTURES, RAW_ENDINGS, VIDEOS, has_ending
@@ -28,10 +29,10 @@ AHEAD_MB = 120
 """What the next picture may take while one is analysed: one of 10 megapixels, or a part of a large JPEG."""
 
 MAX_STEM_BYTES = 220
-"""With what is put behind it, a name stays below the 255 bytes that file systems allow."""
+"""Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
-"""So many kinds of files that were passed over are told one by one."""
+"""At most this many kinds of skipped files are listed one by one."""
 
 FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "table": table_lines,
@@ -99,7 +100,7 @@ def analyze(options: argparse.Namespace) -> int:
                 fail(str(path), str(error))
 
     if options.annotate:
-        make_folder(options.annotate)
+        make_folder(options.annotate, "--annotate")
     analyzer = build(options)
     base = common_folder(options.paths)
     paths = list(pictures(options.paths, options.annotate, fail, passed_over))
@@ -203,26 +204,16 @@ def below(path: Path, base: Path | None) -> Path:
     return folder.relative_to(base) if base and folder.is_relative_to(base) else Path()
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder, and those above it, where there is none; raises `ImageError` where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"“{folder}” cannot be made a folder ({error.strerror}).") from error
-
-
 def save(image: Image, folder: Path, stem: str) -> None:
     """Write the RGB image as STEM-annotated.jpg, or with a number where there is a file of that name."""
     content = encode_jpeg(image)
-    make_folder(folder)
+    if not folder.is_dir():
+        make_folder(folder, "--annotate")
     if len(encoded := os.fsencode(stem)) > MAX_STEM_BYTES:
         stem = encoded[:MAX_STEM_BYTES].decode(errors="ignore")
     for ending in chain(("",), (f"-{number}" for number in count(2))):
         try:
-            with (folder / f"{stem}-annotated{ending}.jpg").open("xb") as file:
-                file.write(content)
+            write_bytes(folder / f"{stem}-annotated{ending}.jpg", content, replace=False)
             return
         except FileExistsError:
             continue
-        except OSError as error:
-            raise ImageError(f"No picture can be put into “{folder}” ({error.strerror}).") from error

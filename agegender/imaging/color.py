@@ -22,7 +22,7 @@ MAX_EXIF_BYTES = 1_000_000
 """Cameras write some kilobytes. Larger ones can hold millions of numbers, each of which takes Pillow time."""
 
 STRIP_PIXELS = 300_000
-"""So much of a picture is converted at a time: it fits the processor's cache, and takes next to no memory."""
+"""Pixels converted at a time: they fit the processor's cache and take next to no memory."""
 
 MOST_PROFILES = 64
 _changing_nothing: set[bytes] = set()
