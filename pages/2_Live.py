@@ -58,6 +58,7 @@ def latest_of(control: Control) -> Latest | None:
 
 def step(control: Control) -> bool:
     """Go on in time; return whether the page has to be drawn anew."""
+    live_view.hear_camera(control)
     latest = state.live_ways[control.camera].processor.latest
     return control.step(live_view.streamers_active(), latest.time_s if latest else None)
 
