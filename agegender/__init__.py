@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ModelError,
         VideoError,
     )
-    from agegender.imaging.io import read_image
+    from agegender.imaging.workers import read_image
     from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
 __version__ = "0.1.0"
@@ -54,7 +54,7 @@ _HOMES = {
     "Analyzer": "analyzer",
     "annotate": "drawing.annotate",
     "build_analyzer": "analyzer",
-    "read_image": "imaging.io",
+    "read_image": "imaging.workers",
 }
 """Where names are loaded from when they are first used; all others are values or errors."""
 

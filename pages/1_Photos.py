@@ -10,6 +10,7 @@ import streamlit as st
 
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
+from agegender.imaging.formats import PICTURES, endings
 from agegender.text import escape, plural
 from agegender.ui import downloads, loader, range_charts
 from agegender.ui.downloads import Picture
@@ -19,7 +20,7 @@ from agegender.ui.sidebar import sidebar
 from agegender.ui.uploads import MAX_MB, MAX_PICTURES, Upload, uploads
 
 SAMPLES = {"Grace Hopper": "grace_hopper.jpg", "Eileen Collins": "astronaut.png"}
-TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
+TYPES = [ending[1:] for ending in endings(PICTURES)]
 NO_FACE = (
     "No face was found. It helps when a face looks towards the camera, is upright, well lit, not covered and "
     "not very small. Another way of finding faces can be chosen in the sidebar."

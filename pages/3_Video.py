@@ -7,18 +7,19 @@ from io import BytesIO
 import streamlit as st
 
 from agegender.drawing.view_options import ViewOptions
+from agegender.imaging.formats import VIDEOS, endings
 from agegender.text import escape
 from agegender.ui import loader
 from agegender.ui.sidebar import sidebar
 from agegender.ui.uploads import uploads
 from agegender.ui.video_result import Result, annotate, show_result
 from agegender.video.annotate import Options
-from agegender.video.container import ENDINGS, MAX_BYTES
+from agegender.video.container import MAX_BYTES
 from agegender.video.footage import LIMITS
 from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
-TYPES = [ending[1:] for ending in ENDINGS]
+TYPES = [ending[1:] for ending in endings(VIDEOS)]
 
 
 @st.cache_resource(show_spinner="Making the sample …")

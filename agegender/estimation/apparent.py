@@ -15,7 +15,7 @@ from agegender.types import Estimate, Face, Gender, Image
 
 BATCH = 8
 """The most faces that go through a net at once: what more need between layers is so large that the memory for
-it is asked for anew each time (`memory.LARGE_BYTES`), which takes longer than what they save."""
+it is asked for anew each time (`runtime.LARGE_BYTES`), which takes longer than what they save."""
 
 
 class Apparent:

@@ -35,7 +35,7 @@ FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
 """What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
 
 BRIGHTEST = 115
-"""The so-manieth brightest pixel is how bright the face is: one in twenty of the inner 48×48 is brighter."""
+"""The brightness of a face is this percentile of its inner 48×48 pixels: one in twenty is brighter."""
 
 BURNT = 250
 """From this lightness on, of 255, a pixel shows nothing any more but that there was light."""
@@ -59,6 +59,7 @@ WORDS = {
     "turned away": "turned away",
     "covered": "partly covered",
     "cut off": "cut off by the picture's edge",
+    "tilted": "perhaps on its side or upside down",
 }
 """What is said of a face with each of the warnings, after 'The face is'."""
 
@@ -121,8 +122,11 @@ def inside(image: Image, face: Face) -> float:
     return float(common / max(1e-6, cv2.contourArea(corners.astype(np.float32))))
 
 
-def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
-    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order."""
+def warnings_of(image: Image, face: Face, tilted: bool = False) -> tuple[str, ...]:
+    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order.
+
+    `tilted` is whether it stayed unsure which way up the face is.
+    """
     seen = measure(image, face)
     holds = (
         seen.height_px < LEAST_PX,
@@ -132,6 +136,7 @@ def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
         seen.frontal is not None and seen.frontal < LEAST_FRONTALITY,
         seen.uncovered is not None and seen.uncovered < LEAST_UNCOVERED,
         seen.inside < LEAST_INSIDE,
+        tilted,
     )
     return tuple(name for name, held in zip(WARNINGS, holds, strict=True) if held)
 

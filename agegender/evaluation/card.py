@@ -26,12 +26,12 @@ class Measured:
 
 
 Figures = Mapping[str, Measured]
-"""Figures by their keys, as `agegender.figures` has them."""
+"""Figures by their keys, as `metrics` has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an evaluation found over so many pictures; see `reports.report_object`.
+    """What an evaluation found over so many pictures; see `report.report_object`.
 
     `groups` has gender, race and age, and `warnings` their names; in each of them figures by group.
     `confidence` has the figures of `metrics.confidence` by the same groups, and those of everybody.

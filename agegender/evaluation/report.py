@@ -68,6 +68,8 @@ def report_lines(
         yield "made harder: faces aligned by the box alone"
     if degradation and degradation.face_px:
         yield f"made harder: faces scaled down to {degradation.face_px} pixels"
+    if degradation and degradation.turned_degrees:
+        yield f"made harder: pictures turned by {degradation.turned_degrees}° clockwise"
     yield ""
     yield f"{'':<40}  {'':<10}  {'pictures':>8}"
     for figure in figures(dataset.kind, results):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from agegender.imaging.av1 import color_numbers
 from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Primaries, Transfer
 
 MAX_BOXES = 2_000
@@ -21,7 +22,8 @@ class Light(NamedTuple):
 def light_of(data: bytes) -> Light | None:
     """Return what the file of a PNG, AVIF or HEIC picture says of its light; None where that is as usual."""
     if data[4:8] == b"ftyp":
-        numbers = _nclx(data)
+        coded = (pair for pair in color_numbers(data) if pair[1] in TRANSFERS)
+        numbers = _nclx(data) or next(coded, ())
     elif data.startswith(b"\x89PNG"):
         numbers = _cicp(data)
     else:

@@ -1,6 +1,6 @@
 // The camera of the page Live: its place before START, and the video over the page's own connection. The
 // browser shows its camera at full rate and draws what the server says of the last picture over it.
-const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.25]]; // long side, JPEG's quality
+const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.2]]; // long side, JPEG's quality
 const SLOW_MS = 230, FAST_MS = 120; // on the line, from a picture to its answer: smaller or larger ones then
 const LEAST_MS = 66; // between two pictures: more a second would be seen by nobody
 const LOST_MS = 6000; // after so long an answer will not come any more

@@ -128,7 +128,11 @@ def empty(material: Material, rng: Generator, held_out: bool) -> Scene:
 
 
 def made_worse(image: Image, rng: Generator) -> Image:
-    """Return the scene as some camera would have it."""
+    """Return the scene as some camera would have it, now and then by night."""
+    if rng.random() < 0.08:
+        image = np.clip(image * rng.uniform(0.08, 0.35) + rng.normal(0, 4, image.shape), 0, 255).astype(
+            np.uint8
+        )
     if rng.random() < 0.35:
         image = recolor(image, rng)
     if rng.random() < 0.08:
