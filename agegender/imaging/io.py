@@ -22,7 +22,7 @@ from agegender.imaging.first_frame import seek_first_frame
 from agegender.imaging.formats import PICTURES, names
 from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
-from agegender.imaging.nclx import light_of
+from agegender.imaging.light import light_of
 from agegender.imaging.signatures import message as unread_message
 from agegender.imaging.signatures import raw_message
 from agegender.types import Image
