@@ -33,6 +33,11 @@ def photos() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    return optional("cases")
+
+
+@pytest.fixture(scope="session")
 def mirror() -> Path:
     return optional("models")
 

@@ -48,7 +48,8 @@ class Control:
     `phase`: stopped; waiting for a seat, with `before` others before; asking whether the camera may be used;
     starting, until the first frame has come; playing. `problem` names what ended it: what a browser calls an
     error of the camera, or 'silent', 'nothing', 'ended'. `fell_back` says that WebRTC was tried in vain.
-    `turn` counts how often START was pressed, so that no word of the browser is taken for one of another time.
+    `turn` counts how often START was pressed, so that what the browser says of one time is not taken for
+    another.
     """
 
     seats: Seats

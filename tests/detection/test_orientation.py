@@ -57,6 +57,15 @@ def test_a_large_turned_file_is_told_in_its_own_pixels(analyzer: Analyzer, degre
     assert reading.face.box.iou(there.box) > 0.7
 
 
+def test_the_scan_that_lay_on_its_side_is_read_upright(analyzer: Analyzer, cases: Path) -> None:
+    _, analysis = analyze_file(cases / "sideways90.jpg", analyzer)
+    (reading,) = analysis.readings
+    assert analysis.turned_degrees == 90
+    assert (analysis.width_px, analysis.height_px) == (512, 683)
+    assert reading.gender.label == "Male"
+    assert reading.age.years == pytest.approx(35.5, abs=3)
+
+
 def test_who_lies_among_people_who_stand_is_read_by_the_own_turn(analyzer: Analyzer) -> None:
     """The detector finds her as she lies; her landmarks are those of the turned face."""
     image = decode(SAMPLES / "grace_hopper.jpg")[:512, :512]
