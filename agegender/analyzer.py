@@ -75,7 +75,7 @@ def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tup
         try:
             return _build_detector("yunet", progress)
         except ModelError as error:
-            note = f"Faces are found with the bundled detector, which misses a few more of them: {error}"
+            note = f"Using the built-in face detector, which misses a few more faces: {error}"
             return _build_detector("bundled", progress)[0], (note,)
     if name == "yunet":
         return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
-from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
+from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, at_most, margin_crop, scale_down
 from agegender.imaging.io import decode, encode_jpeg, pixels_of
 from agegender.types import Analysis, Image
 from agegender.ui.queue import PICTURES
@@ -22,16 +22,21 @@ from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
 
+THUMB_PX = 320
+"""The longer side of a thumbnail, about twice what is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A picture as it was analysed: `analysis` in the pixels of the picture, the rest as JPEG files.
 
-    `picture` is the whole of it, no larger than `LARGEST_PX`, and `crops` its faces, one a reading.
+    `picture` is the whole of it, no larger than `LARGEST_PX`, `thumb` no larger than `THUMB_PX`, and `crops`
+    its faces, one a reading.
     """
 
     analysis: Analysis
     picture: bytes
+    thumb: bytes
     crops: tuple[bytes, ...]
 
 
@@ -40,7 +45,10 @@ def make_preview(image: Image, analysis: Analysis) -> Preview:
     readings = analysis.resized(image.shape[1], image.shape[0]).readings
     boxes = [reading.face.box for reading in readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
-    return Preview(analysis, encode_jpeg(_shrunk(image), quality=95), crops)
+    small = _shrunk(image)
+    return Preview(
+        analysis, encode_jpeg(small, quality=95), encode_jpeg(at_most(small, THUMB_PX), quality=90), crops
+    )
 
 
 def _shrunk(image: Image) -> Image:
@@ -55,6 +63,12 @@ def _shrunk(image: Image) -> Image:
 def annotated_preview(preview: Preview, look: ViewOptions) -> bytes:
     """Return the preview with boxes and labels, as a JPEG file."""
     return encode_jpeg(_annotate(decode(preview.picture), preview.analysis, look))
+
+
+def annotated_thumb(preview: Preview, look: ViewOptions) -> bytes:
+    """Return the thumbnail with boxes and no labels, as a JPEG file."""
+    plain = replace(look, labels=())
+    return encode_jpeg(_annotate(decode(preview.thumb), preview.analysis, plain, numbers=False), quality=85)
 
 
 def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> bytes:
@@ -83,14 +97,13 @@ def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
     )
 
 
-def _annotate(image: Image, analysis: Analysis, look: ViewOptions) -> Image:
+def _annotate(image: Image, analysis: Analysis, look: ViewOptions, numbers: bool = True) -> Image:
     height_px, width_px = image.shape[:2]
     if look.blur:
         image = blur_faces(image, [r.face for r in analysis.resized(width_px, height_px).readings])
     few = look.shown(analysis)  # heights count in the picture's own pixels, so before it is resized
-    return annotate(
-        image, few.resized(width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
-    )
+    numbers = numbers and len(few.readings) > 1
+    return annotate(image, few.resized(width_px, height_px), labels=look.labels, numbers=numbers)
 
 
 def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
@@ -116,7 +129,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
 
 
 def before_you(before: int) -> str:
-    """Return '2 people are before you', or nothing where nobody is."""
+    """Return '2 people are ahead of you', or nothing where nobody is."""
     if not before:
         return ""
-    return f"{before} people are before you" if before > 1 else "1 person is before you"
+    return f"{before} people are ahead of you" if before > 1 else "1 person is ahead of you"
