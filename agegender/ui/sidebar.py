@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -87,6 +88,9 @@ PAGES = (
 
 HERE = Path(__file__).parent
 
+STYLED_S = 0.25
+"""How long a new session waits until the browser has the style: nothing moves then while the page comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -102,10 +106,14 @@ def sidebar() -> Settings:
     runtime.settle()
     st.set_page_config(initial_sidebar_state="collapsed")  # where there is room, style.css opens it
     st.html(HERE / "style.css")
+    if "styled" not in st.session_state:  # what came before the style would move when it comes
+        st.session_state.styled = True
+        time.sleep(STYLED_S)
     specs = load_manifest()
     with st.sidebar:
-        for path, label, icon in PAGES:
-            st.page_link(path, label=label, icon=icon, width="stretch")
+        with st.container(key="pages", gap="xxsmall"):
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon, width="stretch")
         st.space("small")
         detector = _choose("Face detector", "detector", DETECTORS, specs)
         estimator = _choose("Age and gender model", "estimator", ESTIMATORS, specs)
