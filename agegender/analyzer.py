@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -111,12 +112,13 @@ def analyze_file(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analy
     not. Raises `ImageError` as `images.decode` does.
     """
     data = source if isinstance(source, bytes) else read(source)
-    image, whole_wh = decode_at_least(data, LOOK_PX)
+    decoded = decode_at_least(data, LOOK_PX)
+    image, whole_wh = decoded.image, decoded.whole_wh
     if image.shape[1] == whole_wh[0]:
-        return image, analyzer(image)
+        return image, replace(analyzer(image), notes=decoded.notes)
     faces = analyzer.detector.detect(image)
     if any(min(face.box.width, face.box.height) < SHARP_PX for face in faces):
         larger = whole_wh[0] / image.shape[1]
         faces = tuple(face.moved(larger, larger) for face in faces)
         image = decode(data)
-    return image, analyzer(image, faces).resized(*whole_wh)
+    return image, replace(analyzer(image, faces).resized(*whole_wh), notes=decoded.notes)

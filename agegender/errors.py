@@ -5,6 +5,10 @@ class AgeGenderError(Exception):
     """The root: whatever this package raises on purpose is one of these."""
 
 
+class MissingExtraError(AgeGenderError):
+    """A part of the package that needs libraries which are not installed; the text names the extra."""
+
+
 class ImageError(AgeGenderError):
     """A picture that cannot be read, or that is too large to be."""
 

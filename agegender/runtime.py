@@ -5,6 +5,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LARGE_BYTES = 12 * 2**20
 """What a whole picture needs is larger, what a look of the detector needs is smaller and is kept: it comes
@@ -55,6 +61,23 @@ def settle() -> None:
         _modules_settled = len(sys.modules)
         gc.collect()
         gc.freeze()
+
+
+def in_thread(call: Callable[[], T], name: str) -> Future[T]:
+    """Run a call in a thread of its own, which ends with it and which no process waits for when it ends.
+
+    An executor's threads would be waited for.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
 
 
 def _c_library() -> ctypes.CDLL | None:

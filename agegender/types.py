@@ -151,12 +151,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that was read from one picture; `readings` is empty when no face was found."""
+    """All that was read from one picture; `readings` is empty when no face was found.
+
+    `notes` are sentences about the file, for a person: that its last rows are missing, for example.
+    """
 
     width_px: int
     height_px: int
     readings: tuple[Reading, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     def resized(self, width_px: int, height_px: int) -> Analysis:
         """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""

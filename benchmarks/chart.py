@@ -27,9 +27,9 @@ def _chart(rows: list[dict[str, Any]], line: dict[str, Any], left: float) -> str
     def at(x: float, y: float) -> tuple[float, float]:
         return left + WIDTH * x / right, bottom - HEIGHT * max(0.0, y) / top
 
-    ends = [at(x, line["ms at 0"] + line["ms each"] * x) for x in (0, right)]
+    (x0, y0), (x1, y1) = (at(x, line["ms at 0"] + line["ms each"] * x) for x in (0, right))
     parts = [f'<path d="M{left} {MARGIN}V{bottom}h{WIDTH}" fill="none" stroke="{GREY}"/>']
-    parts.append("<path d='M{:.1f} {:.1f}L{:.1f} {:.1f}' stroke='{}'/>".format(*ends[0], *ends[1], GREY))
+    parts.append(f"<path d='M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}' stroke='{GREY}'/>")
     for x, y in points:
         column, row = at(x, y)
         parts.append(f'<circle cx="{column:.1f}" cy="{row:.1f}" r="4" fill="{POINTS}"/>')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +14,7 @@ import PIL.Image
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
 from agegender.imaging.io import decode
-from agegender.types import Face, Image
+from agegender.types import Analysis, Face, Image
 from benchmarks import scenes
 from benchmarks.timing import Clock, Session, side_by_side
 
@@ -31,6 +32,9 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
         found = analyze_file(data, now)[1].readings
         boxes = [reading.face for reading in found]
 
+        def as_then(data: bytes) -> None:
+            seed(read_as_then(data))
+
         def same(data: bytes = data, boxes: Any = boxes) -> None:
             image = read_as_then(data)
             seed.detector.detect(image)
@@ -38,8 +42,8 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 
         ms = side_by_side(
             rounds,
-            now=lambda data=data: analyze_file(data, now),
-            then=lambda data=data: seed(read_as_then(data)),
+            now=partial(analyze_file, data, now),
+            then=partial(as_then, data),
             same=same,
         )
         rows.append(
@@ -68,7 +72,18 @@ def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
 
 def read_as_then(data: bytes) -> Image:
     """Return the RGB image as the seed application read it, whole and without a look at profiles."""
-    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1])
+    bgr = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(bgr[:, :, ::-1])
+
+
+def load_with_pillow(data: bytes) -> None:
+    """Decode a file with Pillow, whole."""
+    PIL.Image.open(BytesIO(data)).load()
+
+
+def decode_and_analyze(data: bytes, analyzer: Analyzer) -> Analysis:
+    """Return the analysis of a file that is decoded whole."""
+    return analyzer(decode(data))
 
 
 def overhead(now: Analyzer, rounds: int) -> Rows:
@@ -115,8 +130,8 @@ def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
         large = scenes.enlarged(data, megapixels)
         ms = side_by_side(
             rounds,
-            pillow=lambda large=large: PIL.Image.open(BytesIO(large)).load(),
-            now=lambda large=large: analyze_file(large, now),
+            pillow=partial(load_with_pillow, large),
+            now=partial(analyze_file, large, now),
         )
         rows.append(
             {
@@ -136,11 +151,11 @@ def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple
     rows = []
     for count in faces:
         image = scenes.tiled(1280, 960, count)
-        ms = side_by_side(rounds, it=lambda image=image: now(image))["it"]
+        ms = side_by_side(rounds, it=partial(now, image))["it"]
         rows.append({"by": "faces", "value": float(count), "ms": ms})
     for size in megapixels:
         data = scenes.enlarged(scenes.jpeg(scenes.tiled(800, 600, 1)), size)
-        ms = side_by_side(rounds, it=lambda data=data: now(decode(data)))["it"]
+        ms = side_by_side(rounds, it=partial(decode_and_analyze, data, now))["it"]
         rows.append({"by": "megapixels", "value": size, "ms": ms})
     return rows
 

@@ -56,7 +56,8 @@ def enlarged(data: bytes, megapixels: float) -> bytes:
     scale = (megapixels * 1e6 / (image.shape[0] * image.shape[1])) ** 0.5
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     large = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how))
-    grain = cv2.randn(np.empty(large.shape[:2], np.int16), 0, 4)
+    grain = np.empty(large.shape[:2], np.int16)
+    cv2.randn(grain, 0, 4)  # type: ignore[call-overload]  # takes numbers, whatever its stub says
     return jpeg(np.clip(large + grain[:, :, None], 0, 255).astype(np.uint8))
 
 

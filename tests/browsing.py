@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FrameLocator, Page
 
 ROOT = Path(__file__).parents[1]
 START_S = 60
@@ -36,6 +36,15 @@ CUT_OFF = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AGEGENDER_MIRROR"), NOWHERE
 )
 """The environment of an app that reaches nothing; with an empty cache it has what is bundled."""
+
+
+UPLOAD = '[data-testid="stFileUploader"] input'
+
+CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+"""Give Chromium a camera that it may use; `--use-file-for-fake-video-capture=FILE` says what it sees."""
+
+PATIENCE_MS = 60_000
+"""For how long a live video may take to start."""
 
 
 @contextmanager
@@ -115,3 +124,24 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(30_000)
         yield context.new_page()
+
+
+def component(page: Page) -> FrameLocator:
+    """Find the part of the live page that holds the video, with its START and STOP."""
+    return page.frame_locator('iframe[title*="webrtc_streamer"]')
+
+
+def start(page: Page) -> None:
+    """Press START, once more where the page asks for it, and wait until somebody is in the table."""
+    component(page).get_by_role("button", name="START").click()
+    somebody = page.locator(".people tbody tr").first
+    asked_again = page.get_by_text("to try again")
+    somebody.or_(asked_again).first.wait_for()
+    if asked_again.is_visible():  # about once in two hundred starts, whatever this page does
+        component(page).get_by_role("button", name="START").click()
+        somebody.wait_for()
+
+
+def seconds_played(page: Page) -> float:
+    """Return how far the live video has played."""
+    return float(component(page).locator("video").evaluate("video => video.currentTime"))

@@ -20,7 +20,9 @@ Weights = dict[str, list[np.ndarray]]
 
 def read_prototxt(path: Path) -> list[dict[str, Any]]:
     """Return the layers, each a dict of lists, as text protobuf has them."""
-    return _message(iter(re.findall(r'"[^"]*"|[\w.+-]+|[{}:]', path.read_text())))["layers"]
+    tokens = re.findall(r'"[^"]*"|[\w.+-]+|[{}:]', path.read_text())
+    layers: list[dict[str, Any]] = _message(iter(tokens))["layers"]
+    return layers
 
 
 def _message(tokens: Iterator[str]) -> dict[str, Any]:
@@ -108,11 +110,11 @@ def forward(layers: list[dict[str, Any]], weights: Weights, x: np.ndarray) -> np
             padded = np.pad(x, ((0, 0), (0, 0), *more), constant_values=-np.inf)
             x = sliding_window_view(padded, (size, size), (2, 3))[:, :, ::stride, ::stride].max((4, 5))
         elif kind == "LRN":  # across channels; alpha is shared among them
-            size, alpha, beta = _numbers(layer, "lrn_param", local_size=5, alpha=1, beta=0.75)
-            half = int(size) // 2
+            local_size, alpha, beta = _numbers(layer, "lrn_param", local_size=5, alpha=1, beta=0.75)
+            half = int(local_size) // 2
             squares = np.pad(x**2, ((0, 0), (half, half), (0, 0), (0, 0)))
-            sums = sliding_window_view(squares, int(size), 1).sum(-1)
-            x = x / (1 + alpha / size * sums) ** beta
+            sums = sliding_window_view(squares, int(local_size), 1).sum(-1)
+            x = x / (1 + alpha / local_size * sums) ** beta
         elif kind == "INNER_PRODUCT":
             x = x.reshape(len(x), -1) @ matrix.T + bias
         elif kind == "SOFTMAX":

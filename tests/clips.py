@@ -59,7 +59,8 @@ def compose(zoom: float, pan: tuple[float, float], guest: float | None) -> tuple
     """Return a frame and where the faces are in it."""
     width = SIZE_WH[0]
     matrix = np.array([[zoom, 0, 20 + pan[0]], [0, zoom, 20 + pan[1]]])
-    image = cv2.warpAffine(PORTRAITS["Collins"], matrix, SIZE_WH, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpAffine(PORTRAITS["Collins"], matrix, SIZE_WH, borderMode=cv2.BORDER_REPLICATE)
+    image = np.asarray(warped, np.uint8)
     truth = {"Collins": moved(FACES["Collins"], zoom, 20 + pan[0], 20 + pan[1])}
     if guest is not None:
         cut = PORTRAITS["Hopper"][80:420, 100:450]
@@ -85,7 +86,7 @@ def face_on(width: int, height: int, face_px: int, name: str = "Collins") -> Ima
     x, y = face.center
     matrix = np.array([[scale, 0, width / 2 - scale * x], [0, scale, height / 2 - scale * y]])
     borders = cv2.BORDER_REPLICATE
-    return cv2.warpAffine(PORTRAITS[name], matrix, (width, height), borderMode=borders)
+    return np.asarray(cv2.warpAffine(PORTRAITS[name], matrix, (width, height), borderMode=borders), np.uint8)
 
 
 def write_mjpeg(path: Path, pictures: Iterable[Image]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from agegender.types import Image
 
@@ -36,6 +38,8 @@ def film(
     with av.open(str(path), "w", container_options=container or {}) as file:
         video = file.add_stream(codec, rate=rate, options={"crf": "20"} if codec == "libx264" else {})
         audio = file.add_stream(sound, rate=RATE, layout="mono") if sound else None
+        assert isinstance(video, VideoStream)
+        assert audio is None or isinstance(audio, AudioStream)
         video.pix_fmt, video.codec_context.time_base = pixels, time_base
         if rotation or mirrored:
             video.set_display_rotation(rotation, hflip=mirrored)
@@ -75,4 +79,7 @@ def loudest_hz(path: Path) -> float:
 def times_and_images(path: Path) -> list[tuple[float, Image]]:
     """Return the frames of a file as its players see them, unturned."""
     with av.open(str(path)) as file:
-        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
+        return [
+            (frame.time, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
+            for frame in file.decode(video=0)
+        ]

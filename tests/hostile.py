@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import PIL.Image
@@ -169,7 +169,7 @@ def overwritten(data: bytes, rng: np.random.Generator) -> bytes:
         int(rng.integers(11))
     ]
     size = int(rng.choice([1, 2, 4]))
-    order = "big" if rng.random() < 0.5 else "little"
+    order: Literal["big", "little"] = "big" if rng.random() < 0.5 else "little"
     where = int(rng.random() ** 3 * max(1, len(data) - size))
     return data[:where] + (number & (1 << 8 * size) - 1).to_bytes(size, order) + data[where + size :]
 

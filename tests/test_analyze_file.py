@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -36,14 +37,14 @@ class Noting:
     def __init__(self) -> None:
         self.seen: list[tuple[tuple[int, ...], Box]] = []
 
-    def estimate(self, image: Image, faces: tuple[Face, ...]) -> tuple[Estimate, ...]:
+    def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
         self.seen += [(image.shape, face.box) for face in faces]
         return tuple((from_ranges(np.full(8, 0.125)), Gender(0.9)) for _ in faces)
 
 
 def jpeg_with(box: Box, orientation: int = 1) -> bytes:
     picture = PIL.Image.new("L", WHOLE_WH)
-    picture.paste(255, tuple(int(side) for side in (box.left, box.top, box.right, box.bottom)))
+    picture.paste(255, (int(box.left), int(box.top), int(box.right), int(box.bottom)))
     exif = PIL.Image.Exif()
     exif[274] = orientation
     file = BytesIO()

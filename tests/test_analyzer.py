@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from stubs import Stub
 
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import ModelError
 from agegender.imaging.io import decode
-from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.types import Age, Box, Gender, Image
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 BOXES = (Box(300, 10, 350, 60), Box(20, 90, 70, 129), Box(20, 10, 70, 60))
-
-
-class Stub:
-    """Finds three faces in no order; the age is where a face's left edge lies."""
-
-    name = "stub"
-    score = 0.5
-
-    def detect(self, _image: Image) -> tuple[Face, ...]:
-        return tuple(Face(box, 0.9) for box in BOXES)
-
-    def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        return tuple((Age((1.0,) + (0.0,) * 7, face.box.left, 0, 99), Gender(0.5)) for face in faces)
 
 
 def pictures() -> list[Image]:
@@ -61,7 +48,8 @@ def test_eight_threads_get_bit_for_bit_what_one_gets_with_yunet() -> None:
 
 
 def test_readings_come_from_left_to_right_each_with_its_own_estimate() -> None:
-    analysis = Analyzer(Stub(), Stub())(np.zeros((200, 400, 3), np.uint8))
+    stub = Stub(*BOXES, says=lambda face: (Age((1.0,) + (0.0,) * 7, face.box.left, 0, 99), Gender(0.5)))
+    analysis = Analyzer(stub, stub)(np.zeros((200, 400, 3), np.uint8))
     assert (analysis.width_px, analysis.height_px) == (400, 200)
     assert [reading.face.box for reading in analysis.readings] == [BOXES[2], BOXES[1], BOXES[0]]
     assert [reading.age.years for reading in analysis.readings] == [20, 20, 300]

@@ -31,7 +31,7 @@ def test_one_distribution_provides_cv2() -> None:
         file.dist.metadata["Name"]
         for distribution in importlib.metadata.distributions()
         for file in distribution.files or ()
-        if str(file) == "cv2/__init__.py" and file.dist is not None  # type: ignore[attr-defined]
+        if str(file) == "cv2/__init__.py" and file.dist is not None
     }
     assert providers == {"opencv-python-headless"}
 

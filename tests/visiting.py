@@ -19,6 +19,7 @@ from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.NewSession_pb2 import Config
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets import Origin, Subprotocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -104,7 +105,7 @@ class Visitor:
 
         Returns the widget's identity.
         """
-        identity = getattr(self.widget(kind, label), kind).id
+        identity: str = getattr(self.widget(kind, label), kind).id
         self._states[identity] = WidgetState(id=identity, **value)  # type: ignore[arg-type]
         return identity
 
@@ -143,7 +144,8 @@ class Visitor:
         while True:
             answer = self._next(until_s)
             if answer.WhichOneof("type") == "file_urls_response":
-                return answer.file_urls_response.file_urls[0]
+                urls: FileURLs = answer.file_urls_response.file_urls[0]
+                return urls
 
     def put(self, path: str, name: str, data: bytes) -> tuple[int, str]:
         """Send a file as the browser does; return the status and the text of the answer."""
@@ -203,8 +205,8 @@ def open_socket(host: str, origin: str, cookie: str) -> AbstractContextManager[C
     """Connect, for `with`, as a page from `origin` would; raises `InvalidStatus` where that is refused."""
     return connect(
         f"ws://{host}/_stcore/stream",
-        origin=origin,  # type: ignore[arg-type]
-        subprotocols=["streamlit", cookie.partition("=")[2]],  # type: ignore[list-item]
+        origin=Origin(origin),
+        subprotocols=[Subprotocol("streamlit"), Subprotocol(cookie.partition("=")[2])],
         additional_headers={"Cookie": cookie},
         max_size=None,
     )

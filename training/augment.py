@@ -45,31 +45,31 @@ def recolor(crop: Image, rng: Generator) -> Image:
     mixing = grey + saturation * (np.eye(3) - grey)
     if saturation:
         mixing *= np.exp(rng.normal(0, 0.08, (3, 1)))
-    crop = cv2.transform(crop, mixing)
+    crop = cv2.transform(crop, mixing)  # type: ignore[assignment]
     mean, values = crop[::8, ::8].mean(), np.arange(256, dtype=np.float64)
     values = mean + (values - mean) * np.exp(rng.normal(0, 0.2)) + rng.normal(0, 12)
     if rng.random() < 0.5:
         values = 255 * np.clip(values / 255, 0, 1) ** np.exp(rng.normal(0, 0.3))
-    crop = cv2.LUT(crop, np.clip(values, 0, 255).astype(np.uint8))
+    crop = cv2.LUT(crop, np.clip(values, 0, 255).astype(np.uint8))  # type: ignore[assignment]
     if rng.random() < 0.15:
         strength = rng.uniform(20, 70) * rng.choice([-1, 1])
         axis = 0 if rng.random() < 0.5 else 1
         ramp = strength * np.linspace(-1, 1, crop.shape[axis])
         light = np.broadcast_to(np.expand_dims(ramp, (1 - axis, 2)), crop.shape)
-        crop = cv2.add(crop, light.astype(np.int16), dtype=cv2.CV_8U)
+        crop = cv2.add(crop, light.astype(np.int16), dtype=cv2.CV_8U)  # type: ignore[assignment]
     return crop
 
 
 def noisy(image: Image, rng: Generator) -> Image:
     """Return the picture with the noise of a sensor, of some strength."""
     noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(3, 18))
-    return cv2.add(image, noise, dtype=cv2.CV_8U)
+    return cv2.add(image, noise, dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 def compressed(image: Image, quality: int) -> Image:
     """Return the picture as a JPEG file of this quality would give it back."""
     content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return cv2.imdecode(content, cv2.IMREAD_COLOR)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)  # type: ignore[return-value]
 
 
 def degrade(crop: Image, rng: Generator) -> Image:
@@ -77,10 +77,10 @@ def degrade(crop: Image, rng: Generator) -> Image:
     side = crop.shape[0]
     if rng.random() < 0.25:
         small = int(rng.uniform(0.2, 0.8) * side)
-        crop = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)
-        crop = cv2.resize(crop, (side, side), interpolation=rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+        crop = cv2.resize(crop, (small, small), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        crop = cv2.resize(crop, (side, side), interpolation=rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))  # type: ignore[assignment]
     if rng.random() < 0.1:
-        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))  # type: ignore[assignment]
     if rng.random() < 0.1:
         crop = noisy(crop, rng)
     if rng.random() < 0.2:

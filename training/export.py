@@ -85,8 +85,8 @@ def fold_pools(net: FaceNet) -> None:
     """
     side_px = SIDE_PX // 2
     for block in net.body:
-        pool, convolution, norm = block.shortcut if isinstance(block.shortcut, nn.Sequential) else (None,) * 3
-        if isinstance(pool, nn.AvgPool2d):
+        if isinstance(block.shortcut, nn.Sequential) and isinstance(block.shortcut[0], nn.AvgPool2d):
+            _, convolution, norm = block.shortcut
             if side_px % 2 == 0:
                 whole = nn.Conv2d(convolution.in_channels, convolution.out_channels, 2, 2, bias=False)
                 whole.weight.data = convolution.weight.data.expand(-1, -1, 2, 2).clone() / 4

@@ -40,12 +40,13 @@ def main(data: Path, detector_path: Path, work: Path) -> None:
     pictures = np.lib.format.open_memmap(
         work / "pictures.npy", "w+", np.uint8, (len(rows), SIDE_PX, SIDE_PX, 3)
     )
-    kept, landmarks, boxes = [], [], []
+    kept, landmarks, boxes = list[dict[str, str]](), [], []
     for row in tqdm(rows, unit="picture"):
         member = archives[row["shard"]].extractfile(row["file"])
         assert member is not None, row
-        image = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
-        faces = detector.detect(np.ascontiguousarray(image))
+        bgr = np.asarray(cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
+        image = np.ascontiguousarray(bgr[:, :, ::-1])
+        faces = detector.detect(image)
         if not faces:
             continue
         face = central(faces, image)

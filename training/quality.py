@@ -41,7 +41,7 @@ BINS = 20
 class Read(NamedTuple):
     """What was measured of a face, and by how much it was read wrong."""
 
-    index: int
+    number: int
     measured: dict[str, float]
     years_off: float
     gender_wrong: float
@@ -49,7 +49,7 @@ class Read(NamedTuple):
 
 def blur(image: Image, part: float, box: Box, _rng: Generator) -> Image:
     """Blur by a Gaussian, σ a part of the face's height."""
-    return cv2.GaussianBlur(image, (0, 0), part * box.height)
+    return cv2.GaussianBlur(image, (0, 0), part * box.height)  # type: ignore[return-value]
 
 
 def move(image: Image, part: float, box: Box, rng: Generator) -> Image:
@@ -141,7 +141,7 @@ class HeldOut:
 def compared(name: str, plain: dict[int, Read], worse: list[Read]) -> NDArray[np.float64]:
     """Return a row a face: measured, and by how much it is read worse in years and in gender."""
     if worse:
-        pairs = [(read, plain[read.index]) for read in worse if read.index in plain]
+        pairs = [(read, plain[read.number]) for read in worse if read.number in plain]
         return np.array(
             [(a.measured[name], a.years_off - b.years_off, a.gender_wrong - b.gender_wrong) for a, b in pairs]
         )
@@ -180,7 +180,7 @@ def report(name: str, rows: NDArray[np.float64]) -> Iterator[str]:
 def main(work: Path, detector: Path, every: int = 1) -> None:
     cv2.setNumThreads(1)
     held_out = HeldOut(work, detector, every)
-    plain = {read.index: read for read in held_out.read()}
+    plain = {read.number: read for read in held_out.read()}
     for name, (_, parts) in WAYS.items():
         worse = [read for part in parts for read in held_out.read(name, part)]
         for line in report(name, compared(name, plain, worse)):

@@ -40,7 +40,7 @@ KINDS = ("Conv", "Add", "Relu", "AveragePool")
 GROUP_STARTS = (3, 10, 20, 30, 40, 50, 60, 70)
 
 
-class Crops(CalibrationDataReader):  # type: ignore[misc]  # has no types
+class Crops(CalibrationDataReader):
     """The crops by which the ranges are found, some at a time."""
 
     def __init__(self, crops: NDArray[np.uint8]) -> None:

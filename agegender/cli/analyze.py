@@ -82,6 +82,8 @@ def analyze(options: argparse.Namespace) -> int:
                 if options.annotate:
                     whole = image if image.shape[1] == analysis.width_px else decode(path)
                     save(annotate(whole, analysis), options.annotate, path.stem)
+                for note in analysis.notes:
+                    complain(f"{path}: {note}")
                 yield str(path), analysis
             except AgeGenderError as error:
                 fail(str(path), str(error))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TypeVar
 
 from tqdm import tqdm
 
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
+from agegender.errors import MissingExtraError
 from agegender.export.faces import printable
 from agegender.models.http import Progress
 
@@ -18,6 +21,25 @@ T = TypeVar("T")
 
 
 DONE, FAILED = 0, 1
+
+
+def silence_libraries() -> None:
+    """Keep off the terminal what native libraries write to it themselves, as libtiff does of broken files."""
+    if sys.stderr is not sys.__stderr__ or sys.stderr.fileno() != 2:
+        return  # somebody else has it already, as tests do
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def require(extra: str, *modules: str) -> None:
+    """Raise `MissingExtraError` where a module that comes with an extra is not installed."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"This command needs {' and '.join(missing)}, which the extra “{extra}” installs: "
+            f"pip install 'agegender[{extra}]'"
+        )
 
 
 def build(options: argparse.Namespace) -> Analyzer:

@@ -1,4 +1,4 @@
-"""The command line: python -m agegender analyze | models | evaluate | video."""
+"""The command line: agegender analyze | models | evaluate | video | app."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
-from agegender.cli import analyze, console, evaluate, models, video
+from agegender.cli import analyze, app, console, evaluate, models, video
 from agegender.errors import AgeGenderError
 
 COMMANDS = {
@@ -17,6 +18,7 @@ COMMANDS = {
     "models": (models, "list the models, or fetch some"),
     "evaluate": (evaluate, "measure accuracy on a labelled data set"),
     "video": (video, "annotate a video, and say who is in it"),
+    "app": (app, "serve the web app"),
 }
 
 INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if not sys.warnoptions:  # Pillow warns of odd metadata, which is nothing to whoever has such a file
         warnings.filterwarnings("ignore", module=r"PIL\.")
+    console.silence_libraries()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return what parses the command line; `command` is the function to call with what it found."""
     whole = argparse.ArgumentParser(
-        prog="python -m agegender",
+        prog="python -m agegender" if Path(sys.argv[0]).name == "__main__.py" else "agegender",
         description="Find faces in pictures and estimate their apparent age and gender.",
         epilog="Exit status: 0 all went well, 1 something could not be read or had, 2 wrong usage.",
     )

@@ -39,6 +39,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 def annotate(options: argparse.Namespace) -> int:
     """Write the annotated video and what else was asked for, and print a line a person."""
+    console.require("video", "av")
     from agegender.drawing.view_options import ViewOptions
     from agegender.export.people import people_csv, people_json
     from agegender.video.annotate import Options, annotate_video

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from agegender.detection.yunet import YuNet, best_first, faces_of
+from agegender.detection.candidates import Candidates, joined
+from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.models.session import onnx_session
 from agegender.types import Face, Image
@@ -50,14 +50,14 @@ class CascadeDetector:
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
         found = self.first.detect(image)
-        rows = [self._closer(image, found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
-        if not rows:
+        parts = [self._closer(image, found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
+        if not parts:
             return ()
-        candidates = np.concatenate(rows)
-        return faces_of(best_first(candidates[candidates[:, 0] >= self.score], self.overlap))
+        candidates = joined(parts)
+        return candidates[candidates.scores >= self.score].best_first(self.overlap).faces()
 
-    def _closer(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float64]:
-        """Return the faces as the second stage sees them: rows of score, box and landmarks, (n, 15)."""
+    def _closer(self, image: Image, faces: Sequence[Face]) -> Candidates:
+        """Return the faces as the second stage sees them."""
         crops = [margin_crop(image, face.box, MARGIN, self._size_px) for face in faces]
         scores = np.array([face.score for face in faces], np.float32)
         score, points = self._session.run(
@@ -65,7 +65,7 @@ class CascadeDetector:
         )
         views = np.array([margin_square(face.box, MARGIN) for face in faces])
         places = views[:, None, :2] + points.astype(np.float64) * views[:, None, 2:]
-        return np.concatenate([score[:, None], places.reshape(-1, 14)], axis=1)
+        return Candidates(score.astype(np.float64), places[:, :2].reshape(-1, 4), places[:, 2:])
 
 
 def first_stage(path: Path, score: float = FIRST_SCORE) -> YuNet:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agegender.detection.yunet import YuNet, best_first, faces_of, heights
+from agegender.detection.candidates import Candidates, joined
+from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
 
@@ -60,18 +61,18 @@ class CoarseToFineDetector:
         """Return the faces of an RGB image, most confident first; () where there are none."""
         height, width = image.shape[:2]
         seen = self.detector.seen(image, FIRST_PX, DOUBT)
-        sure = seen[seen[:, 0] >= self.score]
+        sure = seen[seen.scores >= self.score]
         doubts = seen[in_doubt(seen, min(1.0, FIRST_PX / max(width, height)), self.score)]
         if max(width, height) <= FIRST_PX or not len(doubts):
-            return faces_of(sure)
-        tiles = tiles_over(doubts[:, 1:5], width, height)
+            return sure.faces()
+        tiles = tiles_over(doubts.boxes_xyxy, width, height)
         most_px = MOST_TILES * width * height * min(1.0, WHOLE_PX / max(width, height)) ** 2
         if len(tiles) * TILE_PX**2 > most_px:
             return best(self.detector.seen(image, WHOLE_PX, self.score))
-        return best(np.concatenate([self._closer(image, tiles), sure]))
+        return best(joined([self._closer(image, tiles), sure]))
 
-    def _closer(self, image: Image, tiles: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return what is seen in tiles of the image, as rows of faces in its pixels.
+    def _closer(self, image: Image, tiles: NDArray[np.intp]) -> Candidates:
+        """Return what is seen in tiles of the image, in its pixels.
 
         But for faces that a tile's edge cuts, where that is not the picture's: it shows only a part of them.
         """
@@ -83,18 +84,18 @@ class CoarseToFineDetector:
             if height < TILE_PX or width < TILE_PX:  # the whole width or height of the picture
                 small = np.pad(small, ((0, TILE_PX - height), (0, TILE_PX - width), (0, 0)))
             views.append(small)
-        rows, places = self.detector.candidates(views, self.score)
+        found, places = self.detector.candidates(views, self.score)
         frames = tiles[places]
-        rows[:, 1:] = rows[:, 1:] * np.tile(np.array(ratios_xy)[places], 7) + np.tile(frames[:, :2], 7)
-        cut = (rows[:, 1:3] <= frames[:, :2]) & (frames[:, :2] > 0)
-        cut |= (rows[:, 3:5] >= frames[:, 2:]) & (frames[:, 2:] < image.shape[1::-1])
-        return rows[~cut.any(axis=1)]
+        found = found.moved(np.array(ratios_xy)[places], frames[:, :2])
+        cut = (found.boxes_xyxy[:, :2] <= frames[:, :2]) & (frames[:, :2] > 0)
+        cut |= (found.boxes_xyxy[:, 2:] >= frames[:, 2:]) & (frames[:, 2:] < image.shape[1::-1])
+        return found[~cut.any(axis=1)]
 
 
-def in_doubt(rows: NDArray[np.float64], scale: float, score: float) -> NDArray[np.bool_]:
+def in_doubt(seen: Candidates, scale: float, score: float) -> NDArray[np.bool_]:
     """Return which faces of the first look, made at this scale, are worth a closer one, (n,)."""
-    first_px = heights(rows) * scale
-    return np.where(rows[:, 0] >= score, first_px < SMALL_PX, rows[:, 0] >= first_px * DOUBT_A_PX)
+    first_px = seen.heights_px * scale
+    return np.where(seen.scores >= score, first_px < SMALL_PX, seen.scores >= first_px * DOUBT_A_PX)
 
 
 def tiles_over(boxes_xyxy: NDArray[np.float64], width_px: int, height_px: int) -> NDArray[np.intp]:
@@ -128,11 +129,11 @@ def without_later(same: NDArray[np.bool_]) -> list[int]:
     return kept
 
 
-def best(rows: NDArray[np.float64]) -> tuple[Face, ...]:
-    """Return the faces that rows tell of, most confident first, and each only once."""
-    rows = best_first(rows, OVERLAP)
-    low, high = rows[:, 1:3], rows[:, 3:5]
+def best(found: Candidates) -> tuple[Face, ...]:
+    """Return the candidates as faces, most confident first, and each only once."""
+    found = found.best_first(OVERLAP)
+    low, high = found.boxes_xyxy[:, :2], found.boxes_xyxy[:, 2:]
     shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)
     areas = (high - low).prod(axis=1)
     same = np.maximum(shared, 0).prod(axis=2) >= WITHIN * np.minimum(areas[:, None], areas)
-    return faces_of(rows[without_later(same)])
+    return found[without_later(same)].faces()

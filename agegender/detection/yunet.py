@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agegender.detection.candidates import NOTHING, Candidates, joined
 from agegender.imaging.geometry import at_most
 from agegender.models.session import onnx_session
-from agegender.types import Box, Face, Image
+from agegender.types import Face, Image
 
 STRIDES = (8, 16, 32)
 """The pixels between the cells of YuNet's three grids."""
@@ -53,25 +54,22 @@ class YuNet:
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
         if not self.close_up_px or self.close_up_px >= max(image.shape[:2]):
-            return faces_of(self.seen(image, self.long_side_px, self.score))
+            return self.seen(image, self.long_side_px, self.score).faces()
         candidates = self._look(image, self.long_side_px, self.score)
         closer = self._close_up(image, candidates, self.close_up_px)
-        return faces_of(best_first(np.concatenate([candidates, closer]), self.overlap))
+        return joined([candidates, closer]).best_first(self.overlap).faces()
 
-    def seen(self, image: Image, long_side_px: int, score: float) -> NDArray[np.float64]:
-        """Return what one look at an RGB image finds, scaled down to this, as rows of faces, (n, 15).
+    def seen(self, image: Image, long_side_px: int, score: float) -> Candidates:
+        """Return what one look at an RGB image finds, scaled down to this, most confident first, each once.
 
-        Most confident first, each once, in pixels of the image; `decode_grid` has what is in a row. `score`
-        is the least confidence.
+        In pixels of the image; `score` is the least confidence.
         """
-        return best_first(self._look(image, long_side_px, score), self.overlap)
+        return self._look(image, long_side_px, score).best_first(self.overlap)
 
-    def candidates(
-        self, images: Sequence[Image], score: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return what the net finds in RGB images of one shape, (n, 15), and in which of them, (n,).
+    def candidates(self, images: Sequence[Image], score: float) -> tuple[Candidates, NDArray[np.intp]]:
+        """Return what the net finds in RGB images of one shape, and in which of them, (n,).
 
-        As `decode_grid` has it, in their pixels: every face many times. All of them take one run of the net.
+        In their pixels, every face many times. All of the images take one run of the net.
         """
         net_input = letterbox(images)
         outputs = self._session.run(self._outputs, {self._input: net_input})
@@ -79,27 +77,25 @@ class YuNet:
             decode_grid(outputs[4 * i : 4 * i + 4], stride, net_input.shape[3] // stride, score)
             for i, stride in enumerate(STRIDES)
         ]
-        rows, places = zip(*grids, strict=True)
-        return np.concatenate(rows), np.concatenate(places)
+        found, places = zip(*grids, strict=True)
+        return joined(found), np.concatenate(places)
 
-    def _close_up(self, image: Image, seen: NDArray[np.float64], close_up_px: int) -> NDArray[np.float64]:
+    def _close_up(self, image: Image, seen: Candidates, close_up_px: int) -> Candidates:
         """Return the large faces of the picture, where it is not clear that those `seen` are all."""
         long_side_px = max(image.shape[:2])
         least_px = self.CLOSE_UP_PART * long_side_px
-        sure = (heights(seen) >= least_px) & (seen[:, 0] >= self.SURE)
+        sure = (seen.heights_px >= least_px) & (seen.scores >= self.SURE)
         if long_side_px <= self.FAMILIAR_PX and sure.any():
-            return seen[:0]
+            return NOTHING
         closer = self._look(image, close_up_px, self.score)
-        large: NDArray[np.bool_] = heights(closer) >= least_px
-        return closer[large]
+        return closer[closer.heights_px >= least_px]
 
-    def _look(self, image: Image, long_side_px: int, score: float) -> NDArray[np.float64]:
+    def _look(self, image: Image, long_side_px: int, score: float) -> Candidates:
         """Return the candidates in one image, scaled down to this, in its own pixels."""
         small = at_most(image, long_side_px)
-        rows, _ = self.candidates([small], score)
+        found, _ = self.candidates([small], score)
         # The two axes are scaled a hair apart, as whole pixels made the small picture.
-        rows[:, 1:] *= np.tile(np.divide(image.shape[1::-1], small.shape[1::-1]), 7)
-        return rows
+        return found.moved(np.divide(image.shape[1::-1], small.shape[1::-1]))
 
 
 def letterbox(images: Sequence[Image]) -> NDArray[np.float32]:
@@ -119,17 +115,17 @@ def letterbox(images: Sequence[Image]) -> NDArray[np.float32]:
 
 def decode_grid(
     outputs: Sequence[NDArray[np.float32]], stride: int, columns: int, score: float
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return one grid's faces and in which picture of the batch each is, (n, 15) and (n,).
+) -> tuple[Candidates, NDArray[np.intp]]:
+    """Return what one grid finds, and in which picture of the batch each is, (n,).
 
-    A face is a row of score, left, top, right, bottom and five (x, y). `outputs` are class and objectness, 0
-    to 1, both (pictures, cells, 1), box (pictures, cells, 4) and landmarks (pictures, cells, 10), cell after
-    cell along rows of `columns`; the meaning is that of OpenCV's `FaceDetectorYN`.
+    `outputs` are class and objectness, 0 to 1, both (pictures, cells, 1), box (pictures, cells, 4) and
+    landmarks (pictures, cells, 10), cell after cell along rows of `columns`; the meaning is that of OpenCV's
+    `FaceDetectorYN`.
     """
     squares = (outputs[0] * outputs[1]).reshape(-1)
     found = np.flatnonzero(squares >= score**2)
     if not found.size:
-        return np.empty((0, 15)), found
+        return NOTHING, found
     places, cells = np.divmod(found, outputs[0].shape[1])
     boxes, landmarks = (
         output.reshape(-1, output.shape[2])[found].astype(np.float64) for output in outputs[2:]
@@ -137,38 +133,6 @@ def decode_grid(
     cells_xy = np.stack([cells % columns, cells // columns], axis=1)
     centers = (cells_xy + boxes[:, :2]) * stride
     halves = np.exp(boxes[:, 2:]) * stride / 2
-    points = (np.tile(cells_xy, 5) + landmarks) * stride
-    scores = np.sqrt(squares[found])
-    return np.concatenate([scores[:, None], centers - halves, centers + halves, points], axis=1), places
-
-
-def best_first(candidates: NDArray[np.float64], overlap: float) -> NDArray[np.float64]:
-    """Return the rows, most confident first, without those whose IoU with a better one is above this."""
-    candidates = candidates[np.argsort(-candidates[:, 0], kind="stable")]
-    return candidates[non_maximum_suppression(candidates[:, 1:5], overlap)]
-
-
-def heights(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the heights of the boxes in rows of score, box and landmarks, (n,)."""
-    return rows[:, 4] - rows[:, 2]
-
-
-def faces_of(rows: NDArray[np.float64]) -> tuple[Face, ...]:
-    """Return the faces that rows of score, box and landmarks tell of, (n, 15); see `decode_grid`."""
-    return tuple(
-        Face(Box(*row[1:5]), row[0], tuple((row[i], row[i + 1]) for i in range(5, 15, 2)))
-        for row in rows.tolist()
-    )
-
-
-def non_maximum_suppression(boxes_xyxy: NDArray[np.float64], overlap: float) -> list[int]:
-    """Return the indices of the boxes to keep, of (n, 4) boxes that come best first.
-
-    A box goes where its IoU with a better one that stays is above `overlap`.
-    """
-    if not len(boxes_xyxy):
-        return []
-    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    ranks = np.arange(len(sides), 0, -1, dtype=np.float32)  # in place of scores: the order is known
-    kept = cv2.dnn.NMSBoxes(np.hstack([boxes_xyxy[:, :2], sides]), ranks, 0.0, overlap)  # type: ignore[arg-type]
-    return [int(place) for place in kept]
+    points = (cells_xy[:, None] + landmarks.reshape(-1, 5, 2)) * stride
+    scores = np.sqrt(squares[found]).astype(np.float64)
+    return Candidates(scores, np.hstack([centers - halves, centers + halves]), points), places

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from typing import Any
 
 from agegender.analyzer import Analyzer
 from agegender.evaluation.calibration import BINS, Bin, age_calibration, gender_calibration
@@ -28,7 +29,7 @@ SHORT_TITLES = {
 
 def report_object(
     dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
     return {
         "dataset": dataset.kind,
@@ -113,14 +114,14 @@ def _confusion_lines(table: Confusion) -> Iterator[str]:
         yield f"{name:>8}" + "".join(f"{count:>8,}" for count in row)
 
 
-def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, object]]:
+def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     return {
         by: {group.name: figures_object(group.figures) for group in of_kind}
         for by, of_kind in groupby(all_groups, key=lambda group: group.by)
     }
 
 
-def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, object]]:
+def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, Any]]:
     """Return figures by their keys, as JSON's dictionaries and numbers."""
     return {
         figure.key: {"value": figure.value, "count": figure.count, "interval": figure.interval}

@@ -67,6 +67,7 @@ def to_object(file: str, analysis: Analysis) -> dict[str, object]:
         "width_px": analysis.width_px,
         "height_px": analysis.height_px,
         "faces": [_face_object(reading) for reading in analysis.readings],
+        "notes": list(analysis.notes),
     }
 
 

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from hashlib import sha256
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ import PIL.Image
 from PIL import ExifTags, ImageCms
 from PIL.Image import Transpose
 
+from agegender.imaging.hdr import SAMPLED_PIXELS, ToneMapper
+from agegender.imaging.nclx import Light
 from agegender.types import Image
 
 MAX_EXIF_BYTES = 1_000_000
@@ -39,18 +42,18 @@ UPRIGHT = {
 SIDEWAYS = (5, 6, 7, 8)
 
 
-def upright_rgb(picture: PIL.Image.Image) -> Image:
+def upright_rgb(picture: PIL.Image.Image, light: Light | None = None) -> Image:
     """Return a loaded picture of any mode as RGB uint8, upright, over white and in the colours of sRGB.
 
-    Strip by strip, so that hardly more is held than the picture and the result.
+    Strip by strip, so that hardly more is held than the picture and the result. `light` is how a picture of
+    high dynamic range is meant.
     """
     width, height = picture.size
     turned = orientation(picture)
-    levels = grey_levels(picture)
-    to_srgb = srgb_transform(picture)
+    to_rgb = Conversion(picture, light)
     image = np.empty((width, height, 3) if turned in SIDEWAYS else (height, width, 3), dtype=np.uint8)
     for box in strips(width, height):
-        strip = to_rgb(picture.crop(box), levels, to_srgb)
+        strip = to_rgb(picture.crop(box))
         if turned in UPRIGHT:
             strip = strip.transpose(UPRIGHT[turned])
         part(image, box, turned)[:] = np.asarray(strip)
@@ -72,42 +75,79 @@ def part(image: Image, box: tuple[int, int, int, int], turned: int) -> Image:
     return image[:, top:bottom] if turned in SIDEWAYS else image[top:bottom]
 
 
-def to_rgb(
-    picture: PIL.Image.Image, levels: tuple[float, float] | None, to_srgb: ImageCms.ImageCmsTransform | None
-) -> PIL.Image.Image:
-    """Return a part of a picture of any mode as RGB, over white, with what is known of the whole."""
-    if picture.mode.startswith("I;16"):
-        picture = PIL.Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    elif levels:
-        low, high = levels
-        values = (finite(picture) - low) * (255 / max(high - low, 1e-12))
-        picture = PIL.Image.fromarray(values.round().astype(np.uint8))
-    if picture.has_transparency_data:
-        white = PIL.Image.new("RGBA", picture.size, "white")
-        white.alpha_composite(picture.convert("RGBA"))
-        picture = white
-    if picture.mode not in ("CMYK", "RGB"):
-        picture = picture.convert("RGB")
-    if to_srgb:
-        return ImageCms.applyTransform(picture, to_srgb) or picture
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+class Conversion:
+    """What brings parts of a loaded picture of any mode to RGB, over white, in the colours of sRGB."""
+
+    def __init__(self, picture: PIL.Image.Image, light: Light | None) -> None:
+        self.levels = grey_levels(picture)
+        self.to_srgb = None if light else srgb_transform(picture)
+        self.tone = ToneMapper(*light) if light else None
+        if self.tone:
+            self.tone.look(np.asarray(_sample(picture).convert("RGB")))
+
+    def __call__(self, picture: PIL.Image.Image) -> PIL.Image.Image:
+        """Return a part of the picture as RGB."""
+        if self.levels:
+            values = finite(np.asarray(picture), *self.levels)
+            picture = PIL.Image.fromarray(spread(values, *self.levels))
+        if self.tone:
+            alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+            picture = PIL.Image.fromarray(self.tone.mapped(np.asarray(picture.convert("RGB"))))
+            if alpha:
+                picture.putalpha(alpha)
+        if picture.has_transparency_data:
+            white = PIL.Image.new("RGBA", picture.size, "white")
+            white.alpha_composite(picture.convert("RGBA"))
+            picture = white
+        if picture.mode not in ("CMYK", "RGB"):
+            picture = picture.convert("RGB")
+        if self.to_srgb:
+            return ImageCms.applyTransform(picture, self.to_srgb) or picture
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _sample(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Return every so many pixels of a picture, by which its light can be told."""
+    scale = min(1.0, (SAMPLED_PIXELS / (picture.width * picture.height)) ** 0.5)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    return picture.resize(size, PIL.Image.Resampling.NEAREST)
 
 
 def grey_levels(picture: PIL.Image.Image) -> tuple[float, float] | None:
-    """Return what is black and what is white in a grey picture of 32 bits, None for all others.
+    """Return what is black and what is white in a grey picture of 16 or 32 bits, None for all others.
 
-    Nothing in the file says it, so it is the darkest and the brightest pixel.
+    Of 16 bits cameras and scanners often use but 10 to 14, and nothing in the file says it, so white is the
+    largest value of as many bits as are used. Of 32 bits or floating point it is the brightest pixel, and
+    black the darkest.
     """
-    if picture.mode not in ("I", "F"):
+    short = picture.mode.startswith("I;16")
+    if not short and picture.mode not in ("I", "F"):
         return None
-    values = (finite(picture.crop(box)) for box in strips(*picture.size))
-    lows, highs = zip(*((part.min(), part.max()) for part in values), strict=True)
-    return min(lows), max(highs)
+    found = (levels_of(np.asarray(picture.crop(box))) for box in strips(*picture.size))
+    lows, highs = zip(*found, strict=True)
+    low, high = min(lows), max(highs)
+    if short:
+        low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
+    white_is_zero = getattr(picture, "tag_v2", {}).get(262) == 0  # TIFF 6.0, PhotometricInterpretation
+    return (high, low) if white_is_zero else (low, high)
 
 
-def finite(picture: PIL.Image.Image) -> npt.NDArray[np.float64]:
-    """Return the pixels of a grey picture of 32 bits; 0 where they are no numbers."""
-    return np.nan_to_num(np.asarray(picture).astype(np.float64), posinf=0, neginf=0)
+def levels_of(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Return the least and the greatest of the values that are numbers; infinities where there is none."""
+    numbers = values[np.isfinite(values)]
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else (np.inf, -np.inf)
+
+
+def finite(values: npt.NDArray[Any], black: float, white: float) -> npt.NDArray[np.float64]:
+    """Return the values with black and white in the place of those that are no numbers."""
+    return np.nan_to_num(values.astype(np.float64), nan=black, neginf=black, posinf=white)
+
+
+def spread(values: npt.NDArray[np.float64], black: float, white: float) -> npt.NDArray[np.uint8]:
+    """Return values from black to white as 0 to 255; all black where the two are the same."""
+    if not np.isfinite(white - black) or white == black:
+        return np.zeros(values.shape, np.uint8)
+    return np.round((values - black) * (255 / (white - black))).astype(np.uint8)
 
 
 def srgb_transform(picture: PIL.Image.Image) -> ImageCms.ImageCmsTransform | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +17,13 @@ from PIL.Image import DecompressionBombError, DecompressionBombWarning
 from agegender.errors import ImageError
 from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
+from agegender.imaging.first_frame import seek_first_frame
+from agegender.imaging.formats import PICTURES, names
+from agegender.imaging.incomplete import complete, lacks_end, note
+from agegender.imaging.nclx import light_of
+from agegender.imaging.signatures import message as unread_message
+from agegender.imaging.signatures import raw_message
+from agegender.imaging.tiff import read_rare
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
@@ -26,10 +36,7 @@ HUNGRY = ("WEBP", "AVIF")
 MAX_BYTES = 4 * MAX_PIXELS
 """No file need be larger: four bytes a pixel, uncompressed."""
 
-NOT_A_PICTURE = (
-    "This is not a picture, or it is damaged. "
-    "JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC and AVIF files can be read."
-)
+NOT_A_PICTURE = f"This is not a picture, or it is damaged. {names(PICTURES)} files can be read."
 DAMAGED = "The picture is damaged or incomplete. Copy or download it again, or choose another one."
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
 TOO_MANY_PIXELS = (
@@ -44,6 +51,19 @@ TOO_MANY_BYTES = (
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A picture out of its file: upright RGB pixels, maybe fewer than the file holds.
+
+    `whole_wh` are the upright width and height of the picture in the file, `notes` sentences for a person
+    about what is unusual in it.
+    """
+
+    image: Image
+    whole_wh: tuple[int, int]
+    notes: tuple[str, ...] = ()
+
+
 def decode(source: bytes | Path) -> Image:
     """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
 
@@ -53,11 +73,11 @@ def decode(source: bytes | Path) -> Image:
     that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
     most 5 bytes a pixel, 16 in those.
     """
-    return decode_at_least(source, MAX_PIXELS)[0]
+    return decode_at_least(source, MAX_PIXELS).image
 
 
-def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tuple[int, int]]:
-    """Return the picture as `decode` does, maybe smaller, and the upright width and height of the whole.
+def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
+    """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
     `long_side_px`: its decoder leaves out what it does not need, which halves the time.
@@ -67,31 +87,55 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> tuple[Image, tup
         raise ImageError(EMPTY)
     if len(data) > MAX_BYTES:
         raise ImageError(TOO_MANY_BYTES)
+    if raw := raw_message(data):  # else Pillow would read its thumbnail
+        raise ImageError(raw)
+    with _told(data):
+        try:
+            return _decoded(data, long_side_px)
+        except (ImageError, UnidentifiedImageError, DecompressionBombError, DecompressionBombWarning):
+            raise
+        except Exception:  # decoders raise nearly anything when they meet damaged bytes
+            if (completed := complete(data)) is None:
+                raise
+            return replace(_decoded(completed.data, long_side_px), notes=(note(completed.lost),))
+
+
+@contextmanager
+def _told(data: bytes) -> Iterator[None]:
+    """Raise, for whatever is raised in `with`, an `ImageError` that says what is wrong with a file."""
     try:
-        with opened(data) as picture:
-            pixels = picture.width * picture.height
-            if pixels > MAX_PIXELS:
-                raise ImageError(TOO_MANY_PIXELS)
-            if picture.format in HUNGRY and pixels > MAX_PIXELS // 2:
-                raise ImageError(TOO_MANY_HUNGRY_PIXELS)
-            refuse_many_scans(data, pixels)
-            width, height = picture.size
-            scale = long_side_px / max(width, height)
-            picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
-            picture.load()
-            image = upright_rgb(picture)
-            if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
-                return image, (image.shape[1], image.shape[0])
-            return image, (height, width) if orientation(picture) in SIDEWAYS else (width, height)
+        yield
     except ImageError:
         raise
     except (DecompressionBombError, DecompressionBombWarning) as error:
         # Pillow's own limit lies above ours, and it looks before we can: it warns or raises, as it is set.
         raise ImageError(TOO_MANY_PIXELS) from error
     except UnidentifiedImageError as error:
-        raise ImageError(NOT_A_PICTURE) from error
-    except Exception as error:  # decoders raise nearly anything when they meet damaged bytes
+        raise ImageError(unread_message(data) or NOT_A_PICTURE) from error
+    except Exception as error:
         raise ImageError(DAMAGED) from error
+
+
+def _decoded(data: bytes, long_side_px: int) -> Decoded:
+    """Return what `decode_at_least` does of a sound file; raises whatever decoders do."""
+    with opened(data) as picture:
+        pixels = picture.width * picture.height
+        if pixels > MAX_PIXELS:
+            raise ImageError(TOO_MANY_PIXELS)
+        if picture.format in HUNGRY and pixels > MAX_PIXELS // 2:
+            raise ImageError(TOO_MANY_HUNGRY_PIXELS)
+        refuse_many_scans(data, pixels)
+        width, height = picture.size
+        scale = long_side_px / max(width, height)
+        picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
+        moved = seek_first_frame(picture)
+        picture.load()
+        image = upright_rgb(picture, light_of(data))
+        notes = (*([moved] if moved else []), *([note(0)] if lacks_end(data) else []))
+        if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
+            return Decoded(image, (image.shape[1], image.shape[0]), notes)
+        whole_wh = (height, width) if orientation(picture) in SIDEWAYS else (width, height)
+        return Decoded(image, whole_wh, notes)
 
 
 def opened(data: bytes) -> PIL.Image.Image:
@@ -101,7 +145,12 @@ def opened(data: bytes) -> PIL.Image.Image:
     """
     register_heif()
     refuse_intricate(data)
-    return PIL.Image.open(Pieces(data), formats=FORMATS)
+    try:
+        return PIL.Image.open(Pieces(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if rare := read_rare(data, MAX_PIXELS // 4):
+            return rare
+        raise
 
 
 def pixels_of(data: bytes) -> int:
@@ -135,6 +184,17 @@ def read(path: Path) -> bytes:
 def register_heif() -> None:
     """Teach Pillow to open HEIC and HEIF; AVIF it knows itself."""
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def read_image(source: bytes | str | Path) -> Image:
+    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
+
+    Raises `ImageError`, as `decode` does.
+
+    >>> read_image("samples/astronaut.png").shape
+    (512, 512, 3)
+    """
+    return decode(Path(source) if isinstance(source, str) else source)
 
 
 def encode_jpeg(image: Image, quality: int = 92) -> bytes:

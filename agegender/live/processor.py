@@ -20,7 +20,7 @@ from agegender.drawing.view_options import ViewOptions
 from agegender.errors import AgeGenderError
 from agegender.imaging.frames import to_image as upright
 from agegender.live.stats import Figures, Meter
-from agegender.live.worker import Scene, Watcher
+from agegender.live.worker import PATIENCE_S, Scene, Watcher
 from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
 
@@ -61,11 +61,17 @@ class VideoProcessor:
     there is no thread to forget when a visitor just goes.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self.settings = settings
         self.latest: Latest | None = None
         self._clock = clock
-        self._stream = _Stream()
+        self._patience_s = patience_s
+        self._stream = _Stream(patience_s)
 
     def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Return the frame, annotated, upright, in RGB, of the same time. Never raises.
@@ -81,7 +87,7 @@ class VideoProcessor:
 
     def on_ended(self) -> None:
         """Forget the video: called when it stops, at once or half a minute after a tab was closed."""
-        self._stream = _Stream()
+        self._stream = _Stream(self._patience_s)
         self.latest = None
 
     def _recv(self, frame: av.VideoFrame, frames: int) -> av.VideoFrame:
@@ -137,9 +143,9 @@ class VideoProcessor:
 class _Stream:
     """What is remembered of one video, from START to STOP."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float) -> None:
         self.meter = Meter()
-        self.watcher = Watcher(self.meter)
+        self.watcher = Watcher(self.meter, patience_s)
         self.blurred: Image | None = None
         self.error: str | None = None
 

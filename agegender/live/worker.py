@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 
 from agegender import runtime
 from agegender.analyzer import Analyzer
@@ -43,8 +42,9 @@ class Watcher:
     So nothing queues up, one call never takes long, and there is no thread to forget when a visitor goes.
     """
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, patience_s: float = PATIENCE_S) -> None:
         self._meter = meter
+        self._patience_s = patience_s
         self._follower: Follower | None = None
         self._mirror = False
         self._scene: Scene | None = None
@@ -71,9 +71,10 @@ class Watcher:
         self._collect()
         if self._pending is None:
             self._tidy(time_s)
-            self._pending = _in_thread(lambda: _follow(follower, image, time_s, view))
-            if self._meter.analysis_s <= PATIENCE_S:
-                wait([self._pending], PATIENCE_S)
+            follow = partial(_follow, follower, image, time_s, view)
+            self._pending = runtime.in_thread(follow, "live-analysis")
+            if self._meter.analysis_s <= self._patience_s:
+                wait([self._pending], self._patience_s)
             self._collect()
         return self._scene
 
@@ -94,17 +95,3 @@ def _follow(follower: Follower, image: Image, time_s: float, view: ViewOptions) 
     start_s = time.perf_counter()
     tracks = follower.follow(image, time_s, view)
     return Scene(image, time_s, tracks, time.perf_counter() - start_s)
-
-
-def _in_thread(call: Callable[[], Scene]) -> Future[Scene]:
-    """Return the result to come of a call in a thread of its own, which ends with it."""
-    future: Future[Scene] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="live-analysis", daemon=True).start()
-    return future

@@ -6,12 +6,13 @@ import errno
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO
+
+from agegender.runtime import in_thread
 
 if TYPE_CHECKING:
     from requests import Response
@@ -59,7 +60,7 @@ def receive(
     it is left with a closed file and cannot put anything anywhere any more.
     """
     with Path(output_file).open("wb") as sink:
-        sending = _in_background(partial(_send, source, sink, timeout_s=2 * silence_s))
+        sending = in_thread(partial(_send, source, sink, timeout_s=2 * silence_s), "agegender-download")
         received, heard_at = 0, time.monotonic()
         while not wait([sending], timeout=min(0.1, silence_s / 4)).done:
             if (position := sink.tell()) > received:
@@ -77,21 +78,6 @@ def receive(
     Path(output_file).chmod(0o644)  # a cache may be filled by one user for another
     if progress is not None:
         progress(name, expected_bytes, expected_bytes)
-
-
-def _in_background(task: Callable[[], None]) -> Future[None]:
-    """Run the task in a thread that a process need not wait for when it ends."""
-    future: Future[None] = Future()
-
-    def work() -> None:
-        try:
-            task()
-            future.set_result(None)
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the future is read
-            future.set_exception(error)
-
-    Thread(target=work, name="agegender-download", daemon=True).start()
-    return future
 
 
 def _send(source: str, sink: BinaryIO, *, timeout_s: float) -> None:

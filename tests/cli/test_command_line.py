@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class StubAnalyzer(Analyzer):
     def __init__(self, notes: tuple[str, ...] = ()) -> None:
         self.notes = notes
 
-    def __call__(self, image: Image) -> Analysis:
+    def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:  # noqa: ARG002
         reading = Reading(Face(Box(4, 4, 28, 28), 0.9), from_ranges(np.full(8, 0.125)), Gender(0.9))
         return Analysis(image.shape[1], image.shape[0], (reading,) if image.any() else (), 0.0)
 

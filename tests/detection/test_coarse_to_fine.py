@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from agegender.detection.candidates import Candidates
 from agegender.detection.coarse_to_fine import TILE_PX, CoarseToFineDetector, best, tiles_over
 from agegender.detection.yunet import YuNet
 from agegender.imaging.io import decode
@@ -48,15 +49,17 @@ class Spots(YuNet):
         self.overlap = 0.3
         self.looks: list[tuple[int, int]] = []
 
-    def candidates(
-        self, images: Sequence[Image], score: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def candidates(self, images: Sequence[Image], score: float) -> tuple[Candidates, NDArray[np.intp]]:
         self.looks.append((len(images), images[0].shape[1]))
         found = [(square, place) for place, image in enumerate(images) for square in squares(image)]
         sure = [(row, place) for row, place in found if row[0] >= score]
-        return np.array([row for row, _ in sure]).reshape(-1, 15), np.array(
-            [p for _, p in sure], dtype=np.intp
-        )
+        return candidates([row for row, _ in sure]), np.array([p for _, p in sure], dtype=np.intp)
+
+
+def candidates(rows: Sequence[Sequence[float]]) -> Candidates:
+    """Return rows of score, box and landmarks as candidates."""
+    table = np.array(rows, np.float64).reshape(-1, 15)
+    return Candidates(table[:, 0], table[:, 1:5], table[:, 5:].reshape(-1, 5, 2))
 
 
 def squares(image: Image) -> Iterator[list[float]]:
@@ -118,13 +121,11 @@ def test_where_doubts_are_everywhere_all_of_it_is_looked_at() -> None:
 
 def test_where_tiles_would_take_longer_all_of_it_is_looked_at_smaller() -> None:
     class Doubtful(Spots):
-        def candidates(
-            self, images: Sequence[Image], score: float
-        ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        def candidates(self, images: Sequence[Image], score: float) -> tuple[Candidates, NDArray[np.intp]]:
             super().candidates(images, score)
             places = [(x, y) for x in range(10, 620, 40) for y in range(10, 460, 40)]
             rows = [(0.4, x, y, x + 18, y + 18, *(x, y) * 5) for x, y in places if score < 0.4]
-            return np.array(rows).reshape(-1, 15), np.zeros(len(rows), np.intp)
+            return candidates(rows), np.zeros(len(rows), np.intp)
 
     spots = Doubtful()
     CoarseToFineDetector(spots).detect(np.zeros((1440, 1920, 3), np.uint8))
@@ -164,4 +165,4 @@ def test_tiles_lie_in_the_picture_and_hold_every_doubt(boxes: list[tuple[float, 
 def test_a_face_and_the_head_around_it_are_one() -> None:
     face, head, other = (190, 180, 216, 216), (174, 162, 240, 238), (220, 100, 310, 210)
     rows = [(score, *box, *box[:2] * 5) for score, box in ((0.74, head), (0.87, face), (0.9, other))]
-    assert [one.box for one in best(np.array(rows))] == [Box(*other), Box(*face)]
+    assert [one.box for one in best(candidates(rows))] == [Box(*other), Box(*face)]

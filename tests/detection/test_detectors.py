@@ -13,9 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agegender.detection import cascade
+from agegender.detection.candidates import non_maximum_suppression
 from agegender.detection.cascade import CascadeDetector
 from agegender.detection.ssd import SSD
-from agegender.detection.yunet import YuNet, letterbox, non_maximum_suppression
+from agegender.detection.yunet import YuNet, letterbox
 from agegender.errors import ModelError
 from agegender.estimation.alignment import face_matrix
 from agegender.imaging.io import decode
@@ -28,13 +29,15 @@ FACES = {
     "astronaut.png": Box(178.1, 65.0, 269.5, 176.4),
     "grace_hopper.jpg": Box(177.4, 123.4, 355.7, 335.7),
 }
-PHOTOS = ("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927")
-PHOTOS += ("stock-group-1", "stock-teen-3")
+PHOTOS = (
+    *("background", "group-1", "group-4", "group-5", "person-linda", "person-vlado", "solvay1927"),
+    *("stock-group-1", "stock-teen-3"),
+)
 
 
 def at_most(image: Image, long_side_px: int) -> Image:
     scale = min(1.0, long_side_px / max(image.shape))
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +82,8 @@ def test_yunet_finds_what_opencv_finds_with_the_same_weights(name: str, mirror: 
 def test_yunet_answers_in_pixels_of_a_picture_that_it_scaled_down(yunet: YuNet) -> None:
     image = decode(SAMPLES / "astronaut.png")
     (face,) = yunet.detect(image)
-    (large,) = yunet.detect(cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC))
+    enlarged = cv2.resize(image, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC)
+    (large,) = yunet.detect(np.asarray(enlarged, np.uint8))
     expected = Box(*(5 * side for side in (face.box.left, face.box.top, face.box.right, face.box.bottom)))
     assert large.box.iou(expected) >= 0.9
     np.testing.assert_allclose(large.landmarks, 5 * np.array(face.landmarks), atol=15)
@@ -153,7 +157,7 @@ def crop_shift(matrix: np.ndarray, other: np.ndarray) -> tuple[float, float, flo
 
 @pytest.mark.parametrize("sample", FACES)
 def test_ssd_is_fed_as_opencv_feeds_it(ssd: SSD, mirror: Path, sample: str) -> None:
-    bgr = cv2.imread(str(SAMPLES / sample))
+    bgr = np.asarray(cv2.imread(str(SAMPLES / sample)))
     files = [str(mirror / f"opencv_face_detector{ending}") for ending in ("_uint8.pb", ".pbtxt")]
     net = cv2.dnn.readNet(*files)
     net.setInput(cv2.dnn.blobFromImage(bgr, 1.0, (300, 300), (104, 177, 123), swapRB=False, crop=False))
@@ -223,8 +227,11 @@ def test_letterbox_keeps_the_pictures_and_fills_up_with_black(height: int, width
 def test_yunet_finds_in_many_pictures_at_once_what_it_finds_in_each(yunet: YuNet, photos: Path) -> None:
     image = decode(photos / "group-4.jpg")
     parts = [image[300:940, left : left + 640] for left in (0, 400, 800, 1200)]
-    rows, places = yunet.candidates(parts, 0.5)
+    found, places = yunet.candidates(parts, 0.5)
     assert len(set(places)) >= 2
     for place, part in enumerate(parts):
         alone, _ = yunet.candidates([part], 0.5)
-        np.testing.assert_allclose(rows[places == place], alone, atol=1e-3)
+        same = found[places == place]
+        np.testing.assert_allclose(same.scores, alone.scores, atol=1e-5)
+        np.testing.assert_allclose(same.boxes_xyxy, alone.boxes_xyxy, atol=1e-3)
+        np.testing.assert_allclose(same.landmarks, alone.landmarks, atol=1e-3)

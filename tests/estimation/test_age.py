@@ -15,7 +15,7 @@ YEARS = 100
 
 
 def point_mass(year: int) -> np.ndarray:
-    return np.eye(YEARS)[year]
+    return np.array(np.eye(YEARS)[year])
 
 
 def distributions(size: int) -> st.SearchStrategy[np.ndarray]:

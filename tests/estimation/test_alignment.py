@@ -44,7 +44,9 @@ def test_similarity_is_the_least_squares_one(points: list[tuple[float, float]]) 
         source[0] += 50
     expected = least_squares(source, TEMPLATE)
     spots = np.column_stack([source, np.ones(5)])
-    np.testing.assert_allclose(spots @ similarity(source, TEMPLATE).T, spots @ expected.T, atol=1e-6)
+    np.testing.assert_allclose(
+        spots @ similarity([*map(tuple, source)], [*map(tuple, TEMPLATE)]).T, spots @ expected.T, atol=1e-6
+    )
 
 
 @given(

@@ -152,7 +152,8 @@ def test_bundled_net_gives_a_face_the_same_in_any_company(bundled: Apparent, col
 @pytest.fixture(scope="module")
 def nets(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Both nets of Levi and Hassner with weights made up: the files, and the nets as the oracle has them."""
-    folder, paths, oracle = tmp_path_factory.mktemp("caffe"), {}, {}
+    folder, paths = tmp_path_factory.mktemp("caffe"), dict[str, Path]()
+    oracle: dict[str, Any] = {}
     rng = np.random.default_rng(2015)
     for kind in ("age", "gender"):
         graph, weights_path = mirror / f"{kind}_deploy.prototxt", folder / f"{kind}_net.caffemodel"
@@ -196,10 +197,10 @@ def test_levi_hassner_gets_the_same_tables_of_an_evaluation(
             )
     ours, theirs = reports
     assert list(ours) == list(theirs)
-    assert theirs["groups"].keys() == ours["groups"].keys()  # type: ignore[attr-defined]
+    assert theirs["groups"].keys() == ours["groups"].keys()
     for report in reports:
-        assert sum(map(sum, report["confusion"]["counts"])) == 2  # type: ignore[index]
-        assert [one["count"] for one in report["age_calibration"]] == [2] * 9  # type: ignore[attr-defined]
+        assert sum(map(sum, report["confusion"]["counts"])) == 2
+        assert [one["count"] for one in report["age_calibration"]] == [2] * 9
 
 
 def test_levi_hassner_agrees_with_an_independent_forward_pass(
@@ -208,8 +209,10 @@ def test_levi_hassner_agrees_with_an_independent_forward_pass(
     faces = (COLLINS, *ELSEWHERE)
     crops = np.stack([margin_crop(collins, face.box, 0.4, 227) for face in faces])
     bgr = crops[..., [2, 1, 0]].transpose(0, 3, 1, 2) - np.reshape([78.42634, 87.76891, 114.89585], (3, 1, 1))
-    ages = caffe_oracle.forward(*nets["age"], bgr.astype(np.float32))
-    genders = caffe_oracle.forward(*nets["gender"], bgr.astype(np.float32))
+    ages, genders = (
+        caffe_oracle.forward(layers, weights, bgr.astype(np.float32))
+        for layers, weights in (nets["age"], nets["gender"])
+    )
     assert ages.shape == (3, len(RANGES))
     assert genders.shape == (3, 2)
     assert 0.2 < ages.max() < 0.95  # neither flat nor certain, or this would prove little

@@ -146,12 +146,13 @@ def shown_over(views: list[tuple[str, ...]], every_s: float = 0.5) -> list[tuple
 
 
 def test_warnings_do_not_flicker_in_a_video() -> None:
-    flickering = shown_over([("blurred",) if i % 2 else () for i in range(60)])
+    views: list[tuple[str, ...]] = [("blurred",) if i % 2 else () for i in range(60)]
+    flickering = shown_over(views)
     assert sum(a != b for a, b in pairwise(flickering)) <= 1
 
 
 def test_a_warning_comes_and_goes_with_its_reason() -> None:
-    shown = shown_over([()] * 10 + [("turned away",)] * 40 + [()] * 40)
+    shown = shown_over([*[()] * 10, *[("turned away",)] * 40, *[()] * 40])
     assert shown[9] == () and shown[49] == ("turned away",) and shown[89] == ()
 
 

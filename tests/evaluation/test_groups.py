@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,19 @@ from agegender.evaluation.groups import ANY, confusion, groups, warned
 from agegender.evaluation.metrics import figures, wilson
 from agegender.evaluation.report import report_lines
 from agegender.evaluation.run import Result
-from agegender.types import RANGES, Age, Box, Face, Gender, Reading
+from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Reading
 
 
 class Named:
     """Stands for a detector or an estimator that is not asked."""
 
     name = "stub"
+
+    def detect(self, _image: Image) -> tuple[Face, ...]:
+        raise AssertionError
+
+    def estimate(self, _image: Image, _faces: Sequence[Face]) -> tuple[Estimate, ...]:
+        raise AssertionError
 
 
 def result(
@@ -133,10 +140,10 @@ def test_report_shows_groups_and_confusion_after_the_figures(tmp_path: Path) -> 
 
 def test_what_warnings_cost_by_hand() -> None:
     marks: list[tuple[str, ...]] = [("small",), (), ("small", "dark"), ("dark",)]
-    found = [each for each in UTKFACE if each.reading]
+    found = [(each, each.reading) for each in UTKFACE if each.reading]
     results = [
-        replace(each, reading=replace(each.reading, warnings=mark))
-        for each, mark in zip(found, marks, strict=True)
+        replace(each, reading=replace(reading, warnings=mark))
+        for (each, reading), mark in zip(found, marks, strict=True)
     ]
     shown = {
         (group.by, group.name): {f.key: (f.value, f.count) for f in group.figures}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from stubs import Stub
 
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.estimation.age import from_years
@@ -68,16 +69,8 @@ PICTURE = np.full((100, 200, 3), 10, dtype=np.uint8)
 PICTURE[:, 100:] = 200
 
 
-class OneFace:
-    """Finds the face that it was made with."""
-
-    name = "stub"
-
-    def __init__(self, face: Face) -> None:
-        self.face = face
-
-    def detect(self, _image: Image) -> tuple[Face, ...]:
-        return (self.face,)
+Open = Callable[[Kind, dict[str, bytes]], Dataset]
+SeenWith = Callable[[Degradation, Face], tuple[Image, Face]]
 
 
 class Watching(Estimator):
@@ -89,14 +82,14 @@ class Watching(Estimator):
 
 
 @pytest.fixture
-def seen_with(opened: object) -> object:
+def seen_with(opened: Open) -> SeenWith:
     """Return the picture and the face that the estimator is given."""
 
     def seen(degradation: Degradation, face: Face) -> tuple[Image, Face]:
         file, estimator = io.BytesIO(), Watching()
         Pillow.fromarray(PICTURE).save(file, "PNG")
         dataset = opened("fairface", {"1.png": file.getvalue()})
-        list(evaluate(dataset, Analyzer(OneFace(face), estimator), degradation=degradation))
+        list(evaluate(dataset, Analyzer(Stub(face), estimator), degradation=degradation))
         return estimator.image, estimator.faces[0]
 
     return seen
@@ -109,7 +102,7 @@ def png(side_px: int = 64, value: int = 200) -> bytes:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> object:
+def opened(tmp_path: Path) -> Iterator[Open]:
     """Open pictures of a kind by name and content."""
     with ExitStack() as stack:
 
@@ -126,7 +119,7 @@ def opened(tmp_path: Path) -> object:
         yield open_pictures
 
 
-def test_face_nearest_to_the_middle_counts_and_no_other_is_estimated(opened: object) -> None:
+def test_face_nearest_to_the_middle_counts_and_no_other_is_estimated(opened: Open) -> None:
     detector, estimator = Detector((20, 0), (3, -4), (-6, 0)), Estimator()
     (result,) = evaluate(opened("fairface", {"1.png": png()}), Analyzer(detector, estimator))
     assert [face.box.center for face in estimator.faces] == [(35, 28)]
@@ -139,7 +132,7 @@ def test_face_nearest_to_the_middle_counts_and_no_other_is_estimated(opened: obj
     ("estimator", "group"), [(Estimator(), (30, 39)), (KnowingEstimator(), (20, 29))], ids=["years", "pmf"]
 )
 def test_fairface_group_is_the_most_probable_where_the_estimator_knows(
-    opened: object, estimator: Estimator, group: tuple[int, int]
+    opened: Open, estimator: Estimator, group: tuple[int, int]
 ) -> None:
     (result,) = evaluate(opened("fairface", {"1.png": png()}), Analyzer(Detector((0, 0)), estimator))
     assert result.group is not None
@@ -147,19 +140,19 @@ def test_fairface_group_is_the_most_probable_where_the_estimator_knows(
 
 
 @pytest.mark.parametrize(("kind", "side_px"), [("fairface", 64), ("utkface", 64 + 80)])
-def test_tight_crops_are_padded_with_their_border(opened: object, kind: Kind, side_px: int) -> None:
+def test_tight_crops_are_padded_with_their_border(opened: Open, kind: Kind, side_px: int) -> None:
     detector = Detector((0, 0))
     list(evaluate(opened(kind, {"1.png": png()}), Analyzer(detector, Estimator())))
     np.testing.assert_array_equal(detector.seen, np.full((1, side_px, side_px, 3), 200))
 
 
-def test_box_only_takes_the_landmarks_away(seen_with: object) -> None:
+def test_box_only_takes_the_landmarks_away(seen_with: SeenWith) -> None:
     marked = replace(FACE, landmarks=((20.0, 30.0),) * 5)
     assert seen_with(Degradation(), marked)[1] == marked
     assert seen_with(Degradation(box_only=True), marked)[1] == replace(marked, landmarks=())
 
 
-def test_small_faces_are_scaled_down_with_their_picture(seen_with: object) -> None:
+def test_small_faces_are_scaled_down_with_their_picture(seen_with: SeenWith) -> None:
     image, face = seen_with(Degradation(face_px=10), replace(FACE, landmarks=((20.0, 30.0),) * 5))
     assert image.shape == (25, 50, 3)
     assert face == Face(Box(2.5, 5, 10, 15), 0.9, ((5.0, 7.5),) * 5)
@@ -173,7 +166,7 @@ def test_no_face_is_scaled_up() -> None:
     assert face is FACE
 
 
-def test_results_come_in_order_and_bad_pictures_are_told(opened: object) -> None:
+def test_results_come_in_order_and_bad_pictures_are_told(opened: Open) -> None:
     pictures = {f"{number:02}.png": png(40 + number) for number in range(20)}
     pictures |= {"03.png": b"no picture", "07.png": b""}
     results = list(evaluate(opened("fairface", pictures), Analyzer(Detector((0, 0)), Estimator())))
@@ -187,7 +180,7 @@ def test_results_come_in_order_and_bad_pictures_are_told(opened: object) -> None
             assert result.reading.face.box.center == (20 + number / 2, 20 + number / 2)
 
 
-def test_limit_takes_pictures_from_all_over(opened: object) -> None:
+def test_limit_takes_pictures_from_all_over(opened: Open) -> None:
     dataset = opened("fairface", {f"{number}.png": png() for number in range(10)})
     analyzer = Analyzer(Detector((0, 0)), Estimator())
     for limit, numbers in ((3, "036"), (10, "0123456789"), (99, "0123456789")):
@@ -273,7 +266,7 @@ def test_adience_figures_by_hand() -> None:
     }
 
 
-def test_figures_over_nothing_are_unknown_not_zero(opened: object) -> None:
+def test_figures_over_nothing_are_unknown_not_zero(opened: Open) -> None:
     dataset = opened("utkface", {"1.png": png()})
     analyzer = Analyzer(Detector(), Estimator())
     results = list(evaluate(dataset, analyzer))
@@ -298,7 +291,7 @@ def test_figures_over_nothing_are_unknown_not_zero(opened: object) -> None:
     assert any("gender" in line and "–" in line for line in report_lines(dataset, analyzer, results))
 
 
-def test_report_says_what_was_left_out(opened: object) -> None:
+def test_report_says_what_was_left_out(opened: Open) -> None:
     dataset = opened("fairface", {"1.png": png(), "2.png": b"no picture"})
     analyzer = Analyzer(Detector((0, 0)), Estimator())
     results = list(evaluate(dataset, analyzer))
@@ -329,11 +322,12 @@ def test_bundled_models_on_real_faces(datasets: Path, mirror: Path, kind: Kind) 
     with open_dataset(kind, datasets / f"{kind}-val.tar") as dataset:
         results = list(evaluate(dataset, analyzer, limit=200))
     reached = shown(kind, results)
-    assert reached["faces_found"][0] >= 0.98
+    assert (reached["faces_found"][0] or 0.0) >= 0.98
     for key, floor in FLOORS[kind].items():
-        assert reached[key][0] >= floor, key
+        assert (reached[key][0] or 0.0) >= floor, key
     if kind == "utkface":
-        assert reached["age_mae_years"][0] <= 8
+        years = reached["age_mae_years"][0]
+        assert years is not None and years <= 8
 
 
 def test_whole_way_with_what_is_bundled(tmp_path: Path) -> None:

@@ -184,13 +184,14 @@ def test_colours_of_another_profile_become_srgb(kind: str) -> None:
 
 
 def test_a_profile_of_srgb_itself_costs_no_conversion(monkeypatch: pytest.MonkeyPatch) -> None:
-    converted = []
+    converted: list[tuple[int, int]] = []
     apply = ImageCms.applyTransform
-    monkeypatch.setattr(
-        ImageCms,
-        "applyTransform",
-        lambda picture, transform: (converted.append(picture.size), apply(picture, transform))[1],
-    )
+
+    def counted(picture: PIL.Image.Image, transform: ImageCms.ImageCmsTransform) -> object:
+        converted.append(picture.size)
+        return apply(picture, transform)
+
+    monkeypatch.setattr(ImageCms, "applyTransform", counted)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = encoded(PICTURE, "PNG", icc_profile=profile.replace(b"sRGB built-in", b"what you like"))
     assert np.array_equal(decode(data), QUARTERS)
@@ -280,10 +281,10 @@ def test_half_a_photograph_is_said_to_be_damaged(kind: str) -> None:
     [
         (b"", "empty"),
         (b"Dear diary,\n", "not a picture"),
-        (b"%PDF-1.7\n", "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
-        (b"8BPS\0\1" + bytes(40), "not a picture"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture"),
+        (b"%PDF-1.7\n", "PDF document"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
+        (b"8BPS\0\1" + bytes(40), "Photoshop"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG drawing"),
         (png(0, 5), "damaged"),
     ],
 )

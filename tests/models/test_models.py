@@ -116,7 +116,7 @@ def test_bundled_files_are_what_the_list_says() -> None:
 
 def test_mirrored_files_are_what_the_list_says(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGEGENDER_MIRROR", str(mirror))
-    found = []
+    found: list[str] = []
     for spec in load_manifest().values():
         files = tuple(
             replace(file, urls=("http://127.0.0.1:9/",))

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from browsing import chromium, serve
+from browsing import CAMERA, PATIENCE_MS, chromium, seconds_played, serve, start
 from clips import clip_of_one, face_on, write_mjpeg
 from measuring import Tell, latency, memory_mb, number_from, process_of, tell
-from test_live_browser import CAMERA, PATIENCE_MS, seconds_played, start
 from visiting import Visitor
 
 from agegender.analyzer import build_analyzer

@@ -93,9 +93,9 @@ def test_a_rival_that_falls_back_starts_again() -> None:
 
 def test_figures_stand_still_until_they_moved_enough() -> None:
     shown = shown_after((0.0, estimate(p_female=0.8, years=28.0)), (5.0, estimate(p_female=0.81, years=28.6)))
-    assert (shown.age.years, shown.gender.p_female) == (28.0, pytest.approx(0.8))
+    assert (shown.age.years, shown.gender.p_female) == pytest.approx((28.0, 0.8))
     shown = shown_after((0.0, estimate(p_female=0.8, years=28.0)), (5.0, estimate(p_female=0.9, years=29.5)))
-    assert (shown.age.years, shown.gender.p_female) == (29.5, pytest.approx(0.9))
+    assert (shown.age.years, shown.gender.p_female) == pytest.approx((29.5, 0.9))
 
 
 def test_the_years_shown_never_contradict_the_range_shown() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,30 +14,14 @@ import streamlit as st
 import streamlit_webrtc
 from aiortc.contrib.media import MediaRelay
 from streamlit.testing.v1 import AppTest
+from stubs import ON_THE_LEFT, Stub
 
 from agegender.analyzer import Analyzer
 from agegender.imaging.io import decode
-from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.types import Image
 from agegender.ui import loader
 
 ROOT = Path(__file__).parents[2]
-
-
-class OneFace:
-    """Always sees one face on the left, and fails when it is told to."""
-
-    name = "one face"
-    score = 0.7
-    error: Exception | None = None
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        if self.error:
-            raise self.error
-        side = image.shape[1] / 4
-        return (Face(Box(10, 10, 10 + side, 10 + side), 0.9),)
-
-    def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        return ((Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2), Gender(0.97)),) * len(faces)
 
 
 class Streamer:
@@ -65,15 +49,15 @@ def fresh_caches() -> Iterator[None]:
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> OneFace:
-    found = OneFace()
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
+    found = Stub(ON_THE_LEFT)
     monkeypatch.setattr(loader, "analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setenv("AGEGENDER_ICE", "none")
     return found
 
 
 @pytest.fixture
-def streamer(monkeypatch: pytest.MonkeyPatch, stub: OneFace) -> Streamer:
+def streamer(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> Streamer:
     assert stub.error is None
     found = Streamer()
     monkeypatch.setattr(streamlit_webrtc, "webrtc_streamer", found)
@@ -188,7 +172,7 @@ def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
     assert len(page.get("download_button")) == 1
 
 
-def test_an_error_is_shown_and_goes(streamer: Streamer, stub: OneFace) -> None:
+def test_an_error_is_shown_and_goes(streamer: Streamer, stub: Stub) -> None:
     page = live()
     streamer.state.playing = True
     rerun(page)

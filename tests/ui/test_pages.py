@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -11,32 +11,18 @@ import PIL.Image
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from stubs import ON_THE_LEFT, Stub, has_colours
 
 from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.text import escape
-from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.types import Box, Face
 from agegender.ui import loader
 from agegender.ui.uploads import MAX_PICTURES
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = (ROOT / "samples" / "grace_hopper.jpg").read_bytes()
 HOSTILE = "<img src=x onerror=alert(1)> **b** [a](javascript:alert(1)) :red[x] $x$.png"
-
-
-class OneFace:
-    """Finds a face in whatever has more than one colour, counts its calls, and always says the same."""
-
-    name = "one face"
-    calls = 0
-    box = Box(10, 10, 50, 60)
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        self.calls += 1
-        return (Face(self.box, 0.9),) if image.min() < image.max() else ()
-
-    def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        return ((Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2), Gender(0.97)),) * len(faces)
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +35,9 @@ def fresh_caches() -> Iterator[None]:
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> OneFace:
+def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     """Stand in for all models."""
-    found = OneFace()
+    found = Stub(ON_THE_LEFT, sees=has_colours)
     monkeypatch.setattr(loader, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(loader, "fetch_model", lambda _: None)
     return found
@@ -96,7 +82,7 @@ def downloads(page: AppTest) -> list[str]:
 def png(*colours: str) -> bytes:
     picture = PIL.Image.new("RGB", (80, 80), colours[0])
     for place, colour in enumerate(colours):
-        picture.putpixel((0, place), PIL.Image.new("RGB", (1, 1), colour).getpixel((0, 0)))
+        picture.paste(colour, (0, place, 1, place + 1))
     file = BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
@@ -118,15 +104,15 @@ def test_a_sample_shows_its_face_with_a_card(name: str) -> None:
     assert charts(page) == 1  # there is nothing to sum up
 
 
-def test_a_card_says_what_was_read(stub: OneFace) -> None:
+def test_a_card_says_what_was_read(stub: Stub) -> None:
     page = photos(("face.png", png("red", "blue")))
     assert {"**Female 97 %**", "**25–32 years**", "around 29, from 22 to 37"} <= set(texts(page))
     assert cards(page) == 1
     assert stub.calls == 2  # for home's sample and for this
 
 
-def test_a_card_says_why_a_face_is_read_less_surely(stub: OneFace) -> None:
-    stub.box = Box(10, 10, 26, 26)
+def test_a_card_says_why_a_face_is_read_less_surely(stub: Stub) -> None:
+    stub.faces = (Face(Box(10, 10, 26, 26), 0.9),)
     told = r":material/warning: The face is small and blurred\. Trust this less."
     assert told in texts(photos(("face.png", png("red", "blue"))))
 
@@ -171,7 +157,7 @@ def test_a_hostile_name_is_shown_as_it_is_and_never_interpreted() -> None:
     assert escape(HOSTILE).startswith(r"\<img src\=x onerror\=alert\(1\)\> \*\*b\*\* \[a\]\(javascript\:")
 
 
-def test_an_upload_is_not_analysed_twice_while_the_settings_stay(stub: OneFace) -> None:
+def test_an_upload_is_not_analysed_twice_while_the_settings_stay(stub: Stub) -> None:
     page = photos(("a.png", png("red", "blue")), ("b.png", png("red", "green")))
     assert stub.calls == 3
     page.run()
@@ -212,7 +198,7 @@ def test_settings_stay_from_page_to_page() -> None:
     [("choose-smallest_px", 50, 1), ("choose-smallest_px", 60, 0), ("choose-score", 0.95, 0)],
 )
 def test_what_is_shown_of_faces_changes_without_the_nets(
-    stub: OneFace, widget: str, value: float, faces: int
+    stub: Stub, widget: str, value: float, faces: int
 ) -> None:
     page = photos(("a.png", png("red", "blue")))
     page.sidebar.slider(key=widget).set_value(value).run()
@@ -231,7 +217,7 @@ def test_the_sidebar_says_what_a_model_costs() -> None:
 
 
 def test_a_model_that_cannot_be_had_is_told_and_the_bundled_one_takes_its_place(
-    stub: OneFace, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fetch(name: str) -> None:
         if name == "levi-hassner":
@@ -263,7 +249,7 @@ def test_where_nothing_works_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_second_choice_is_told_and_the_best_tried_again_later(
-    stub: OneFace, monkeypatch: pytest.MonkeyPatch
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = Analyzer(stub, stub, ("Faces are found otherwise.",))
     monkeypatch.setattr(loader, "build_analyzer", lambda *_: second)

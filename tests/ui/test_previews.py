@@ -55,7 +55,7 @@ def test_the_frame_of_a_preview_lies_where_the_face_does() -> None:
     preview = make_preview(image, analysis_of(2560, 1920, Box(800, 800, 1600, 1600)))
     drawn = decode(annotated_preview(preview, ViewOptions()))
     changed = np.argwhere((drawn < 200).any(axis=2))
-    top, left, bottom, right = *changed.min(axis=0), *changed.max(axis=0)
+    (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
     assert drawn.shape[:2] == LARGEST_PX[::-1]
     # A line's width and, above, a label, around the box at half its size.
     assert 385 < left <= 400 and 800 <= right < 815

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,41 +13,23 @@ import pytest
 import streamlit as st
 from films import film
 from streamlit.testing.v1 import AppTest
+from stubs import AGE, GENDER, ON_THE_LEFT, Stub
 
 from agegender.analyzer import Analyzer
 from agegender.cli import console
 from agegender.cli.main import main
 from agegender.text import clock
 from agegender.tracking.people import Person
-from agegender.types import Age, Box, Estimate, Face, Gender, Image
 from agegender.ui import loader, timeline, video_result
 
 ROOT = Path(__file__).parents[2]
-AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2)
-
-
-class OneFace:
-    """Always sees one face on the left; `then` is called whenever it looks."""
-
-    name = "one face"
-    calls = 0
-    then: Callable[[], object] = staticmethod(lambda: None)
-
-    def detect(self, image: Image) -> tuple[Face, ...]:
-        self.calls += 1
-        self.then()
-        side = image.shape[0] / 2
-        return (Face(Box(10, 10, 10 + side, 10 + side), 0.9),) if image.max() > 128 else ()
-
-    def estimate(self, _image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        return ((AGE, Gender(0.97)),) * len(faces)
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OneFace]:
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     st.cache_data.clear()
     st.cache_resource.clear()
-    found = OneFace()
+    found = Stub(ON_THE_LEFT, sees=lambda image: bool(image.max() > 128))
     monkeypatch.setattr(loader, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(console, "build_analyzer", lambda *_: Analyzer(found, found))
     monkeypatch.setattr(loader, "fetch_model", lambda _: None)
@@ -96,28 +78,28 @@ def downloads(page: AppTest) -> list[str]:
     return [button.proto.label for button in page.get("download_button")]
 
 
-def test_limits_are_told_before_anything_is_uploaded(stub: OneFace) -> None:
+def test_limits_are_told_before_anything_is_uploaded(stub: Stub) -> None:
     page = video_page()
     calls = stub.calls
     assert "up to 10 minutes and 200 MB" in page.file_uploader[0].label
     assert (len(page.button), stub.calls) == (0, calls)
 
 
-def test_a_video_shows_its_people_and_leaves_no_file(stub: OneFace, tmp_path: Path, temporary: Path) -> None:
+def test_a_video_shows_its_people_and_leaves_no_file(stub: Stub, tmp_path: Path, temporary: Path) -> None:
     page = video_page(make(tmp_path / "in.mp4"))
     calls = stub.calls
     press(page, "Find faces")
     assert stub.calls - calls == 20
     assert "**1 person** in 2 seconds" in [text.value for text in page.markdown]
     assert len(page.get("video")) == 1
-    assert len(page.get("arrow_vega_lite_chart") + page.get("vega_lite_chart")) == 1
+    assert len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart")) == 1
     assert all(words in html(page) for words in ("<b>25–32</b> 70 %", "<b>Female</b> 97 %", "2.0 s"))
     assert downloads(page) == ["Video (MP4)", "Table (CSV)", "Data (JSON)"]
     assert list(temporary.iterdir()) == []
     assert "Stop" not in [button.label for button in page.button]
 
 
-def test_it_does_not_start_by_itself_nor_twice(stub: OneFace, tmp_path: Path) -> None:
+def test_it_does_not_start_by_itself_nor_twice(stub: Stub, tmp_path: Path) -> None:
     page = video_page(make(tmp_path / "in.mp4"))
     calls = stub.calls
     page.run()
@@ -130,7 +112,7 @@ def test_it_does_not_start_by_itself_nor_twice(stub: OneFace, tmp_path: Path) ->
 
 
 def test_stopping_half_way_leaves_no_file_and_does_not_go_on(
-    stub: OneFace, tmp_path: Path, temporary: Path
+    stub: Stub, tmp_path: Path, temporary: Path
 ) -> None:
     page = video_page(make(tmp_path / "in.mp4"))
     stub.calls = 0
@@ -179,7 +161,7 @@ def test_the_sample_is_made_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_times_are_told_as_players_do() -> None:
     assert [clock(seconds) for seconds in (0, 5.4, 65, 599.6)] == ["0:00", "0:05", "1:05", "10:00"]
-    person = Person(3, AGE, Gender(0.97), ((0.0, 2.0), (61.0, 65.0)), b"")
+    person = Person(3, AGE, GENDER, ((0.0, 2.0), (61.0, 65.0)), b"")
     assert timeline.description([person]) == "Person 3: 0:00 to 0:02, 1:01 to 1:05"
 
 

@@ -71,7 +71,7 @@ def as_they_are(material: Material) -> Scenes:
         for size_px in rng.choice(SIZES_PX, 2, replace=False):
             scale = size_px / max(picture.shape[:2])
             scaled = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            yield made_worse(scaled, rng), np.empty((0, 14), np.float32), np.empty((0, 4), np.float32)
+            yield made_worse(scaled, rng), np.empty((0, 14), np.float32), np.empty((0, 4), np.float32)  # type: ignore[arg-type]
 
 
 def crops(
@@ -132,7 +132,7 @@ def main() -> None:
     blocks: list[
         NDArray[np.uint8]
     ] = []  # small arrays between large short-lived ones would scatter the memory
-    rows, held = [], []
+    rows, held = list[NDArray[np.float32]](), []
     for held_out in (False, True):
         material = split(Material(options.work), held_out)
         count = options.scenes // (HELD_OUT_PART if held_out else 1)

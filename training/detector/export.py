@@ -54,7 +54,7 @@ def limit(net: Exported, material: Material) -> float:
         rng = np.random.default_rng((10, number))
         image = made_worse(empty(material, rng, True).image, rng)
         outputs = [output.numpy() for output in net(to_net(torch.from_numpy(image)[None]))]
-        scores += found(outputs, 0.3)[:, 0].tolist()
+        scores += found(outputs, 0.3).scores.tolist()
     return sorted(scores, reverse=True)[round(INVENTED * SCENES)]
 
 

@@ -36,11 +36,9 @@ class Material:
         with np.load(work / "chips.npz") as arrays:
             self.faces, self.first = arrays["faces"], arrays["first"]
         self.trained = len(self.images) - held_out
-        pictures = [
-            cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((work / "faceless").iterdir())
-        ]
+        pictures = read_all(work / "faceless")
         hard = work / "hard"
-        self.mistakes = [cv2.imread(str(path)) for path in sorted(hard.iterdir())] if hard.is_dir() else []
+        self.mistakes = read_all(hard, cv2.IMREAD_COLOR) if hard.is_dir() else []
         self.stamps = [picture for picture in pictures if picture.shape[2] == 4]
         self.backgrounds = [picture[:, :, :3] for picture in pictures if picture.shape[2] == 3]
 
@@ -66,8 +64,8 @@ class Material:
             picture[top : top + size, left : left + size], (side_px, side_px), interpolation=cv2.INTER_AREA
         )
         part = part[:, ::-1] if rng.random() < 0.5 else part
-        part = np.ascontiguousarray(part)
-        return recolor(part, rng) if rng.random() < 0.5 else part
+        result = np.ascontiguousarray(part, np.uint8)
+        return recolor(result, rng) if rng.random() < 0.5 else result
 
     def clutter(self, scene: Image, rng: Generator, most: int) -> None:
         """Lay things over the scene that are no faces, and what an earlier net took for faces."""
@@ -82,7 +80,8 @@ class Material:
             self._lay(scene, np.concatenate([mistake, alpha], axis=2), np.exp(rng.normal(0, 0.3)), rng)
 
     def _lay(self, scene: Image, stamp: Image, scale: float, rng: Generator) -> None:
-        stamp = cv2.resize(stamp, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(stamp, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        stamp = np.asarray(resized, np.uint8)
         height, width = stamp.shape[:2]
         if min(height, width) < 4:
             return
@@ -91,6 +90,11 @@ class Material:
         stamp = stamp[max(0, -top) :, max(0, -left) :][: window.shape[0], : window.shape[1]]
         alpha = stamp[:, :, 3:].astype(np.float32) / 255
         window[:] = window * (1 - alpha) + stamp[:, :, :3] * alpha
+
+
+def read_all(folder: Path, how: int = cv2.IMREAD_UNCHANGED) -> list[Image]:
+    """Return the pictures in a folder, BGR or BGRA, in the order of their names."""
+    return [np.asarray(cv2.imread(str(path), how), np.uint8) for path in sorted(folder.iterdir())]
 
 
 def texture(rng: Generator, side_px: int) -> Image:

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agegender.detection.yunet import best_first, decode_grid
+from agegender.detection.candidates import Candidates, joined
+from agegender.detection.yunet import decode_grid
 from training.detector.material import SIDE_PX, Material
 from training.detector.net import STRIDES, DetectorNet
 from training.detector.scenes import scene
@@ -21,16 +22,14 @@ def to_net(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
 
 
-def found(outputs: list[NDArray[np.float32]], score: float) -> NDArray[np.float64]:
-    """Return the faces of one scene as the app would find them, rows of score, box and landmarks."""
+def found(outputs: list[NDArray[np.float32]], score: float) -> Candidates:
+    """Return the faces of one scene as the app would find them."""
     grids = [outputs[4 * i : 4 * i + 4] for i in range(len(STRIDES))]
-    rows = np.concatenate(
-        [
-            decode_grid(grid, stride, SIDE_PX // stride, score)[0]
-            for grid, stride in zip(grids, STRIDES, strict=True)
-        ]
-    )
-    return best_first(rows, 0.3)
+    parts = [
+        decode_grid(grid, stride, SIDE_PX // stride, score)[0]
+        for grid, stride in zip(grids, STRIDES, strict=True)
+    ]
+    return joined(parts).best_first(0.3)
 
 
 @torch.no_grad()
@@ -45,16 +44,18 @@ def held_out(net: DetectorNet, material: Material) -> str:
         arrays = [
             (output.sigmoid() if index % 4 < 2 else output).numpy() for index, output in enumerate(outputs)
         ]
-        rows = found(arrays, thresholds[0])
+        seen = found(arrays, thresholds[0])
         total += len(faces)
-        overlaps = pairwise_iou(rows[:, 1:5], np.concatenate([faces[:, :4], unjudged]))
+        overlaps = pairwise_iou(seen.boxes_xyxy, np.concatenate([faces[:, :4], unjudged]))
         for threshold in thresholds:
-            sure = overlaps[rows[:, 0] >= threshold]
+            sure = overlaps[seen.scores >= threshold]
             hits[threshold] += int((sure[:, : len(faces)] > 0.4).any(axis=0).sum())
             invented[threshold] += int((sure < 0.3).all(axis=1).sum())
-        for row, overlap in zip(rows, overlaps[:, : len(faces)], strict=True):
-            if row[0] >= 0.5 and overlap.size and overlap.max() > 0.4:
-                points, truth = row[5:].reshape(5, 2), faces[overlap.argmax(), 4:].reshape(5, 2)
+        for score, points, overlap in zip(
+            seen.scores, seen.landmarks, overlaps[:, : len(faces)], strict=True
+        ):
+            if score >= 0.5 and overlap.size and overlap.max() > 0.4:
+                truth = faces[overlap.argmax(), 4:].reshape(5, 2)
                 eyes = max(1.0, float(np.hypot(*(truth[0] - truth[1]))))
                 errors.append(float(np.hypot(*(points - truth).T).mean()) / eyes)
     parts = [

@@ -80,17 +80,17 @@ class Scene:
         image, transform = chip.image, inside
         if scale < 0.6:  # bilinear sampling alone would skip pixels
             side_px = max(8, round(CHIP_PX * scale))
-            image = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)
+            image = cv2.resize(image, (side_px, side_px), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
             larger = CHIP_PX / side_px
             shift = matrix[:, :2].sum(axis=1) * (larger - 1) / 2  # pixels have their middles at whole numbers
             transform = np.column_stack([inside[:, :2] * larger, inside[:, 2] + shift])
         border = cv2.BORDER_REPLICATE
         warped = cv2.warpAffine(image, transform, size, flags=cv2.INTER_LINEAR, borderMode=border)
         if alpha is None:
-            self.image, self.faces = warped, []
+            self.image, self.faces = warped, []  # type: ignore[assignment]
         else:
             mask = cv2.warpAffine(alpha, inside, size, flags=cv2.INTER_LINEAR)
-            self._cover(mask, left, top)
+            self._cover(mask, left, top)  # type: ignore[arg-type]
             below = self.image[top:bottom, left:right]
             below[:] = cv2.blendLinear(warped, np.ascontiguousarray(below), mask, 1 - mask)
         for face in moved(chip.faces, matrix):

@@ -44,12 +44,12 @@ def row(face: Face, scale: float) -> list[float]:
 
 def chip_rows(chip: Image, teacher: YuNet) -> list[list[float]] | None:
     """Return the rows of all faces in a chip, or None where the teacher is not sure."""
-    bordered = cv2.copyMakeBorder(chip, *[BORDER_PX] * 4, cv2.BORDER_REPLICATE)
+    bordered = np.pad(chip, ((BORDER_PX, BORDER_PX), (BORDER_PX, BORDER_PX), (0, 0)), mode="edge")
     best: tuple[Face, ...] = ()
     best_scale = 1.0
     for scale in SCALES:
         scaled = cv2.resize(bordered, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-        faces = teacher.detect(scaled)
+        faces = teacher.detect(np.asarray(scaled, np.uint8))
         if faces and (not best or faces[0].score > best[0].score):
             best, best_scale = faces, scale
     if not best or any(face.score < SURE for face in best):
@@ -65,7 +65,7 @@ def chips(data: Path, limit: int) -> Iterator[Image]:
     for entry in rows:
         member = archives[entry["shard"]].extractfile(entry["file"])
         assert member is not None, entry
-        bgr = cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR)
+        bgr = np.asarray(cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
         yield np.ascontiguousarray(bgr[:, :, ::-1])
 
 
@@ -78,10 +78,10 @@ def faceless(path: Path, teacher: YuNet) -> np.ndarray | None:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
     scale = min(1.0, LONG_SIDE_PX / max(picture.shape[:2]))
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    rgb = np.ascontiguousarray(picture[:, :, 2::-1])
+    rgb = np.ascontiguousarray(picture[:, :, 2::-1], np.uint8)
     for size_px in FACELESS_SIZES_PX:
         factor = size_px / max(rgb.shape[:2])
-        if teacher.detect(cv2.resize(rgb, None, fx=factor, fy=factor)):
+        if teacher.detect(np.asarray(cv2.resize(rgb, None, fx=factor, fy=factor), np.uint8)):
             return None
     return picture
 

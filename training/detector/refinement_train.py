@@ -139,7 +139,8 @@ def main() -> None:
             set_rate(
                 optimizer, RATE * min(1.0, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * step / steps))
             )
-            parts = losses(*net(to_net(images)), is_face, truth)
+            logits, points = net(to_net(images))
+            parts = losses(logits, points, is_face, truth)
             optimizer.zero_grad()
             (parts[0] + POINTS_WEIGHT * parts[1]).backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)

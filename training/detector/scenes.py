@@ -44,7 +44,7 @@ def without_face(chip: Chip, material: Material, rng: Generator) -> Chip:
         center = (round((left + right) / 2), round((top + bottom) / 2))
         axes = (round((right - left) * 0.56), round((bottom - top) * 0.54))
         cv2.ellipse(mask, center, axes, 0, 0, 360, 1.0, -1)
-    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(1, 5))[:, :, None]
+    mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(1, 5))[:, :, None]  # type: ignore[assignment]
     other = filling(chip, material, rng)
     return Chip((image * (1 - mask) + other * mask).astype(np.uint8), chip.faces[:0])
 
@@ -53,13 +53,13 @@ def filling(chip: Chip, material: Material, rng: Generator) -> Image:
     """Return what takes a face's place: a picture, a colour, a strip of the chip's edge, a jumble."""
     kind, size = rng.integers(4), (CHIP_PX, CHIP_PX)
     if kind == 0:
-        return cv2.resize(material.background(rng, 64), size, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(material.background(rng, 64), size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
     if kind == 1:
         return np.broadcast_to(chip.image[rng.integers(CHIP_PX), rng.integers(CHIP_PX)], (*size, 3))
     if kind == 2:
         width = int(rng.integers(8, 30))
         edges = (chip.image[:width], chip.image[-width:], chip.image[:, :width], chip.image[:, -width:])
-        return cv2.resize(edges[rng.integers(4)], size, interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(edges[rng.integers(4)], size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
     parts = int(rng.choice([4, 5, 8]))
     side = CHIP_PX // parts
     tiles = chip.image.reshape(parts, side, parts, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)
@@ -132,7 +132,7 @@ def made_worse(image: Image, rng: Generator) -> Image:
     if rng.random() < 0.35:
         image = recolor(image, rng)
     if rng.random() < 0.08:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5))
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5))  # type: ignore[assignment]
     if rng.random() < 0.15:
         image = noisy(image, rng)
     if rng.random() < 0.3:
@@ -144,7 +144,7 @@ def scene(
     material: Material, rng: Generator, held_out: bool = False
 ) -> tuple[Image, Faces, NDArray[np.float32]]:
     """Return a BGR picture (320, 320, 3), its faces (n, 14), and boxes (m, 4) where nothing is judged."""
-    make = rng.choice([crowd, mosaic, portrait, empty], p=[0.42, 0.3, 0.14, 0.14])
-    made = make(material, rng, held_out)
+    kinds = (crowd, mosaic, portrait, empty)
+    made = kinds[rng.choice(len(kinds), p=[0.42, 0.3, 0.14, 0.14])](material, rng, held_out)
     faces = np.array(made.faces, np.float32).reshape(-1, 14)
     return made_worse(made.image, rng), faces, np.array(made.unjudged, np.float32).reshape(-1, 4)

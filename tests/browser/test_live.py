@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from browsing import CUT_OFF, chromium, serve
+from browsing import CAMERA, CUT_OFF, PATIENCE_MS, chromium, component, seconds_played, serve, start
 from clips import clip_of_one, write_mjpeg
 
 from agegender.drawing.palette import FEMALE, NEUTRAL
@@ -18,16 +18,13 @@ from agegender.imaging.io import decode
 from agegender.types import Image
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 pytestmark = [
     pytest.mark.browser,
     # playwright and asyncio leave sockets to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-PATIENCE_MS = 60_000
 
 # What the video in the component shows, as a PNG file in base64.
 GRAB = """video => {
@@ -70,21 +67,6 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         yield opened
 
 
-def component(page: Page) -> FrameLocator:
-    return page.frame_locator('iframe[title*="webrtc_streamer"]')
-
-
-def start(page: Page) -> None:
-    """Press START, once more where the page asks for it, and wait until somebody is in the table."""
-    component(page).get_by_role("button", name="START").click()
-    somebody = page.locator(".people tbody tr").first
-    asked_again = page.get_by_text("to try again")
-    somebody.or_(asked_again).first.wait_for()
-    if asked_again.is_visible():  # about once in two hundred starts, whatever this page does
-        component(page).get_by_role("button", name="START").click()
-        somebody.wait_for()
-
-
 def stop(page: Page) -> None:
     component(page).get_by_role("button", name="STOP").click()
     component(page).get_by_role("button", name="START").wait_for()
@@ -122,10 +104,6 @@ def eventually(page: Page, holds: Any) -> bool:
             return True
         page.wait_for_timeout(200)
     return False
-
-
-def seconds_played(page: Page) -> float:
-    return float(component(page).locator("video").evaluate("video => video.currentTime"))
 
 
 def test_the_video_plays_with_a_box_and_the_table_knows_who_is_there(

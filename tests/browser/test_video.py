@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
-from browsing import serve
+from browsing import UPLOAD, serve
 from clips import clip
 from films import film
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
-
-UPLOAD = '[data-testid="stFileUploader"] input'
 
 
 @pytest.fixture(scope="module")

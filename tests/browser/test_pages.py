@@ -14,20 +14,19 @@ from zipfile import ZipFile
 import numpy as np
 import PIL.Image
 import pytest
-from browsing import CUT_OFF, serve
+from browsing import CUT_OFF, UPLOAD, serve
 
 from agegender.analyzer import build_analyzer
 from agegender.imaging.io import decode
 from agegender.types import Analysis
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import FilePayload, Locator, Page
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
-UPLOAD = '[data-testid="stFileUploader"] input'
 
 
 def open_photos(page: Page, app_url: str) -> None:
@@ -97,14 +96,15 @@ def test_names_are_text_and_broken_files_stop_nothing(page: Page, app_url: str) 
     file = BytesIO()
     PIL.Image.new("RGB", (64, 64), "white").save(file, "PNG")
     open_photos(page, app_url)
-    page.set_input_files(
-        UPLOAD,
-        [
-            {"name": hostile, "mimeType": "image/png", "buffer": file.getvalue()},
-            {"name": f"broken {hostile}", "mimeType": "image/png", "buffer": b"no picture"},
-            {"name": "good.png", "mimeType": "image/png", "buffer": (SAMPLES / "astronaut.png").read_bytes()},
-        ],
-    )
+    contents = {
+        hostile: file.getvalue(),
+        f"broken {hostile}": b"no picture",
+        "good.png": (SAMPLES / "astronaut.png").read_bytes(),
+    }
+    files: list[FilePayload] = [
+        {"name": name, "mimeType": "image/png", "buffer": data} for name, data in contents.items()
+    ]
+    page.set_input_files(UPLOAD, files)
     page.get_by_text("1 face in 3 pictures").wait_for()
     main = page.get_by_test_id("stMain")
     names = main.get_by_test_id("stExpander").locator("summary")
@@ -124,7 +124,9 @@ def test_twenty_pictures_can_be_saved_hidden_and_as_tables(page: Page, app_url: 
     data = (SAMPLES / "grace_hopper.jpg").read_bytes()
     original = decode(data)
     analysis = build_analyzer()(original)
-    files = [{"name": f"{i // 2}.jpg", "mimeType": "image/jpeg", "buffer": data} for i in range(20)]
+    files: list[FilePayload] = [
+        {"name": f"{i // 2}.jpg", "mimeType": "image/jpeg", "buffer": data} for i in range(20)
+    ]
     open_photos(page, app_url)
     page.get_by_text("Hide faces").click()
     page.set_input_files(UPLOAD, files)
@@ -289,8 +291,12 @@ def test_a_picture_over_the_limit_is_refused_and_the_others_go_on(
 def test_a_small_file_with_too_many_pixels_is_refused_and_the_others_go_on(page: Page, app_url: str) -> None:
     file = BytesIO()
     PIL.Image.new("1", (9000, 9000)).save(file, "PNG")
-    large = {"name": "large.png", "mimeType": "image/png", "buffer": file.getvalue()}
-    small = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": (SAMPLES / "grace_hopper.jpg").read_bytes()}
+    large: FilePayload = {"name": "large.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    small: FilePayload = {
+        "name": "a.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": (SAMPLES / "grace_hopper.jpg").read_bytes(),
+    }
     open_photos(page, app_url)
     page.set_input_files(UPLOAD, [large, small])
     page.get_by_text("1 face in 2 pictures").wait_for()

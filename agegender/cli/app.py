@@ -1,0 +1,33 @@
+"""agegender app: the web app, served on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from agegender.cli.console import require
+from agegender.places import ROOT
+
+
+def add_arguments(one: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    one.description = "Serve the web app on this machine until Ctrl-C, and open it in a browser."
+    one.add_argument("--port", type=int, default=8501, help="where it listens (default: 8501)")
+    one.add_argument(
+        "--address", metavar="HOST", help="who may reach it: localhost for this machine alone (default: all)"
+    )
+    one.add_argument("--headless", action="store_true", help="open no browser")
+    one.set_defaults(command=serve)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve the app, and return the status with which Streamlit ended."""
+    require("app", "streamlit", "streamlit_webrtc")
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command += ["--server.port", str(options.port)]
+    if options.address:
+        command += ["--server.address", options.address]
+    if options.headless:
+        command += ["--server.headless", "true"]
+    return subprocess.run(command, check=False).returncode

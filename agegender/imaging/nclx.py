@@ -1,0 +1,93 @@
+"""What a picture's file says of its light: found by reading its boxes or chunks, as Pillow does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Primaries, Transfer
+
+MAX_BOXES = 2_000
+"""Cameras write some hundred."""
+
+
+class Light(NamedTuple):
+    """How the code values of a picture of high dynamic range are meant."""
+
+    transfer: Transfer
+    primaries: Primaries
+
+
+def light_of(data: bytes) -> Light | None:
+    """Return what the file of a PNG, AVIF or HEIC picture says of its light; None where that is as usual."""
+    if data[4:8] == b"ftyp":
+        numbers = _nclx(data)
+    elif data.startswith(b"\x89PNG"):
+        numbers = _cicp(data)
+    else:
+        return None
+    primaries, transfer = numbers[:2] if len(numbers) > 1 else (0, 0)
+    if transfer not in TRANSFERS:
+        return None
+    return Light(TRANSFERS[transfer], PRIMARIES.get(primaries, "bt2020"))
+
+
+def _cicp(data: bytes) -> tuple[int, ...]:
+    """Return the numbers of a PNG file's chunk cICP, which comes before the pixels (PNG 3, 11.3.2.6)."""
+    place = data.find(b"cICP", 8, 1_000_000)
+    sound = 0 < place < data.find(b"IDAT") and data[place - 4 : place] == b"\0\0\0\4"
+    return tuple(data[place + 4 : place + 8]) if sound else ()
+
+
+def _nclx(data: bytes) -> tuple[int, ...]:
+    """Return primaries and transfer of the primary picture among those that an AVIF or HEIC file holds.
+
+    ISO/IEC 23008-12: `pitm` says which is primary, `ipco` lists properties, `ipma` says which are whose.
+    """
+    none = memoryview(b"")
+    meta = dict(_boxes(memoryview(data))).get(b"meta", none)[4:]
+    parts = dict(_boxes(meta))
+    iprp = dict(_boxes(parts.get(b"iprp", none)))
+    properties = list(_boxes(iprp.get(b"ipco", none)))
+    pitm = parts.get(b"pitm", none)
+    primary = int.from_bytes(pitm[4 : 6 if bytes(pitm[:1]) == b"\0" else 8], "big")
+    for index in _associated(iprp.get(b"ipma", none), primary):
+        kind, body = properties[index - 1] if 0 < index <= len(properties) else (b"", none)
+        if kind == b"colr" and bytes(body[:4]) == b"nclx":
+            return int.from_bytes(body[4:6], "big"), int.from_bytes(body[6:8], "big")
+    return ()
+
+
+def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """Return kind and content of the boxes that follow each other in a part of a file."""
+    place = 0
+    for _ in range(MAX_BOXES):
+        size, head = int.from_bytes(data[place : place + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[place + 8 : place + 16], "big"), 16
+        size = size or len(data) - place
+        if size < head or place + head > len(data):
+            return
+        yield bytes(data[place + 4 : place + 8]), data[place + head : place + size]
+        place += size
+
+
+def _associated(ipma: memoryview, item: int) -> tuple[int, ...]:
+    """Return the numbers, from 1, of the properties of an item."""
+    if len(ipma) < 8:
+        return ()
+    id_size, index_size = (2 if ipma[0] == 0 else 4), (2 if ipma[3] & 1 else 1)
+    place = 8
+    for _ in range(min(int.from_bytes(ipma[4:8], "big"), MAX_BOXES)):
+        head = ipma[place : place + id_size + 1]
+        if len(head) <= id_size:
+            break
+        place += id_size + 1
+        end = place + head[id_size] * index_size
+        if int.from_bytes(head[:id_size], "big") == item:
+            starts = range(place, min(end, len(ipma)), index_size)
+            # The highest bit says that the property is essential.
+            mask = 0x7FFF if index_size == 2 else 0x7F
+            return tuple(int.from_bytes(ipma[at : at + index_size], "big") & mask for at in starts)
+        place = end
+    return ()

@@ -1,0 +1,108 @@
+"""What Pillow does not tell or read of TIFF files: which are cameras' raw files, and rare kinds of pixels."""
+
+from __future__ import annotations
+
+import struct
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from agegender.imaging.color import UPRIGHT, finite, levels_of, spread
+
+MAGIC = (b"II*\0", b"MM\0*")
+
+# Tags of TIFF 6.0, TIFF/EP and DNG.
+SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, ORIENTATION, SUB_IFDS = 254, 256, 257, 262, 271, 274, 330
+DNG_VERSION = 50706
+MOSAIC = (32803, 34892)
+"""How pixels are meant: each of one colour, as they come from the sensor, or raw but of three."""
+
+MAX_TAGS = 1_000
+_FORMATS = {1: "B", 3: "H", 4: "I"}
+
+
+def tags(data: bytes) -> dict[int, int]:
+    """Return the tags of the first picture of a TIFF file, each with its first number.
+
+    Of text and of all that is no whole number it is where in the file it lies. Empty for other files.
+    """
+    if not data.startswith(MAGIC) or len(data) < 8:
+        return {}
+    order = "<" if data[:1] == b"I" else ">"
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    if start + 2 > len(data):
+        return {}
+    (count,) = struct.unpack_from(order + "H", data, start)
+    found = {}
+    for place in range(start + 2, start + 2 + 12 * min(count, MAX_TAGS), 12):
+        if place + 12 > len(data):
+            break
+        tag, kind, many = struct.unpack_from(order + "HHI", data, place)
+        form = _FORMATS.get(kind, "I")
+        at = place + 8
+        if many * struct.calcsize(form) > 4:  # too long to stand here: its place does
+            (at,) = struct.unpack_from(order + "I", data, at)
+        if kind not in _FORMATS or at + 4 > len(data):
+            form, at = "I", place + 8
+        found[tag] = struct.unpack_from(order + form, data, at)[0]
+    return found
+
+
+def raw_kind(data: bytes) -> str | None:
+    """Return which camera's raw file a TIFF file is, such as "Nikon NEF"; None for a picture.
+
+    What can be read of a raw file as TIFF is but its thumbnail.
+    """
+    known = tags(data)
+    if DNG_VERSION in known:
+        return "DNG"
+    if data[8:10] == b"CR":
+        return "Canon CR2"
+    reduced = bool(known.get(SUBFILE, 0) & 1) and SUB_IFDS in known
+    if not reduced and known.get(PHOTOMETRIC) not in MOSAIC:
+        return None
+    maker = data[known.get(MAKE, len(data)) :][:10].upper()
+    return next((name for start, name in MAKERS.items() if maker.startswith(start)), "RAW")
+
+
+MAKERS = {
+    b"NIKON": "Nikon NEF",
+    b"SONY": "Sony ARW",
+    b"PENTAX": "Pentax PEF",
+    b"SAMSUNG": "Samsung SRW",
+    b"HASSELBLAD": "Hasselblad 3FR",
+    b"PHASE ONE": "Phase One IIQ",
+    b"KODAK": "Kodak DCR",
+    b"CANON": "Canon CR2",
+    b"EPSON": "Epson ERF",
+}
+
+
+def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
+    """Return a picture that Pillow cannot open, upright, in grey or RGB of 8 bits; None where OpenCV cannot.
+
+    That is floating point in RGB, and grey of 10, 12 or 14 bits without gaps. It is spread as other grey is:
+    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used.
+    """
+    known = tags(data)
+    pixels = known.get(WIDTH, 0) * known.get(HEIGHT, 0)
+    if not 0 < pixels <= max_pixels:
+        return None
+    cv2.setLogLevel(0)  # type: ignore[attr-defined]  # what it cannot read is no news
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if values is None or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+        return None
+    if values.ndim == 3:
+        values = values[..., 2::-1]
+    low, high = levels_of(values)
+    if values.dtype.kind == "u":
+        low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
+    if known.get(PHOTOMETRIC) == 0:
+        low, high = high, low
+    picture = PIL.Image.fromarray(spread(finite(values, low, high), low, high))
+    turn = UPRIGHT.get(known.get(ORIENTATION, 1))
+    return picture if turn is None else picture.transpose(turn)
