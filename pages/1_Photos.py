@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -12,7 +13,7 @@ from agegender.ui.previews import Preview
 from agegender.ui.range_charts import FEW
 from agegender.ui.sidebar import sidebar
 
-WAYS = {
+WAYS: dict[str, Callable[[], None]] = {
     "Upload": partial(
         uploads.photo_field, f"Photos, up to {uploads.MAX_MB} MB each. Or paste one here.", "photos-files"
     ),
@@ -30,9 +31,10 @@ st.set_page_config("Photos", "🙂")
 settings = sidebar()
 
 st.title("Photos")
+st.session_state.setdefault("photos-way", "Upload")
 with st.container(horizontal=True, horizontal_alignment="distribute"):
     way = st.segmented_control(
-        "Where from", WAYS, required=True, label_visibility="collapsed", default="Upload", key="photos-way"
+        "Where from", WAYS, required=True, label_visibility="collapsed", key="photos-way"
     )
     beside = st.container(width="content")
 WAYS[str(way)]()
