@@ -35,13 +35,13 @@ def remembered(key: str, default: object) -> dict[str, Any]:
     """Return the arguments of a widget that keeps its value from page to page."""
     # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
     # the first run of another page still gets the default.)
-    widget = f"choose-{key}"
-    st.session_state[widget] = st.session_state.setdefault(key, default)
-    return {"key": widget, "on_change": _remember, "args": (key, widget)}
+    widget, kept = f"choose-{key}", f"kept-{key}"
+    st.session_state[widget] = st.session_state.setdefault(kept, default)
+    return {"key": widget, "on_change": _remember, "args": (kept, widget)}
 
 
-def _remember(key: str, widget: str) -> None:
-    st.session_state[key] = st.session_state[widget]
+def _remember(kept: str, widget: str) -> None:
+    st.session_state[kept] = st.session_state[widget]
 
 
 def look() -> ViewOptions:
