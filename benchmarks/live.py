@@ -25,7 +25,8 @@ import numpy as np
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.drawing.annotate import annotate
 from agegender.errors import ModelError
-from agegender.live.processor import Settings, VideoProcessor, to_image
+from agegender.live.processor import Settings, VideoProcessor
+from agegender.live.webrtc import WebRTC, to_image
 from agegender.types import Image
 from benchmarks import scenes
 from benchmarks.seed import seed_analyzer
@@ -91,7 +92,7 @@ def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Ana
     live_ms, seed_ms = [], []
     for i, frame in enumerate(moving(scenes.tiled(width_px, height_px, faces), FPS + frames)):
         now_s[0] = i / FPS
-        live_ms.append(cost_ms(processor.recv, frame))
+        live_ms.append(cost_ms(WebRTC(processor).recv, frame))
         if i % 5 == 0:  # it does the same work each time
             seed_ms.append(cost_ms(old.recv, frame))
     live_ms, seed_ms = live_ms[FPS:], seed_ms[1:]

@@ -18,6 +18,7 @@ from agegender.imaging import geometry
 from agegender.imaging import io as images
 from agegender.live import processor as streaming
 from agegender.live.processor import Settings, VideoProcessor
+from agegender.live.webrtc import WebRTC
 from agegender.tracking import follower
 from agegender.video import annotate, reader, writer
 from benchmarks import scenes
@@ -44,11 +45,11 @@ def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
     rows = path_rows(f"photograph ({name})", now, peak, lambda: analyze_file(data, now), rounds)
     frames = moving(scenes.tiled(640, 480, 1), FPS * (1 + rounds))
     now_s = [0.0]
-    processor = VideoProcessor(Settings(now), clock=lambda: now_s[0])
+    way = WebRTC(VideoProcessor(Settings(now), clock=lambda: now_s[0]))
 
     def live_frame() -> None:
         now_s[0] += 1 / FPS
-        cost_ms(processor.recv, frames[round(now_s[0] * FPS) % len(frames)])
+        cost_ms(way.recv, frames[round(now_s[0] * FPS) % len(frames)])
 
     rows += path_rows("live frame (640×480, one face)", now, peak, live_frame, FPS * rounds)
     with tempfile.TemporaryDirectory() as folder:

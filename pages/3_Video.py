@@ -13,12 +13,12 @@ from agegender.ui.sidebar import sidebar
 from agegender.ui.uploads import uploads
 from agegender.ui.video_result import Result, annotate, show_result
 from agegender.video.annotate import Options
-from agegender.video.container import MAX_BYTES
-from agegender.video.reader import LIMITS
+from agegender.video.container import ENDINGS, MAX_BYTES
+from agegender.video.footage import LIMITS
 from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
-TYPES = ["mp4", "m4v", "mov", "webm", "mkv", "avi", "gif"]
+TYPES = [ending[1:] for ending in ENDINGS]
 
 
 @st.cache_resource(show_spinner="Making the sample …")

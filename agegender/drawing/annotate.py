@@ -29,6 +29,35 @@ class Plate(NamedTuple):
     colour: Colour
 
 
+class Mark(NamedTuple):
+    """What is drawn for a face: its box, and a label whose top left corner is at `left` and `top`.
+
+    `text_px` is the size of type that suits the picture. `plate` is None where there is nothing to say, or no
+    room to say it.
+    """
+
+    reading: Reading
+    text_px: float
+    plate: Plate | None
+    left: int
+    top: int
+
+    @property
+    def box(self) -> Box:
+        """The face's box."""
+        return self.reading.face.box
+
+    @property
+    def colour(self) -> Colour:
+        """The box's colour: that of the label."""
+        return self.plate.colour if self.plate else NEUTRAL
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The label's width and height in pixels; (0, 0) where there is none."""
+        return plate_size(self.plate) if self.plate else (0, 0)
+
+
 def annotate(
     image: Image,
     analysis: Analysis,
@@ -46,32 +75,49 @@ def annotate(
     """
     readings = analysis.readings
     drawn = blur_faces(image, [reading.face for reading in readings]) if blur else np.array(image, order="C")
-    height, width = drawn.shape[:2]
     if names is None:
         names = [str(i + 1) if numbers else "" for i in range(len(readings))]
+    found = marks(analysis, labels, names)
+    for mark in found:
+        draw_box(drawn, mark.box, mark.colour, mark.text_px)
+    for mark in found:
+        if mark.plate:
+            label = draw_plate(mark.plate)
+            rows = slice(mark.top, mark.top + label.shape[0])
+            drawn[rows, mark.left : mark.left + label.shape[1]] = label
+    return drawn
+
+
+def marks(analysis: Analysis, labels: Collection[Part], names: Sequence[str]) -> list[Mark]:
+    """Return what to draw for each face that lies in the picture, with its label where it fits best."""
+    width, height = analysis.width_px, analysis.height_px
     picture = Box(0, 0, width, height)
     seen = [
         (reading, name)
-        for reading, name in zip(readings, names, strict=True)
+        for reading, name in zip(analysis.readings, names, strict=True)
         if reading.face.box.intersection(picture).area > 0
     ]
     text_px = (width * height) ** 0.5 / 34
     boxes = [reading.face.box for reading, _ in seen]
     options = [plate_options(reading, labels, name, text_px) for reading, name in seen]
     sizes = [[plate_size(plate) for plate in plates] for plates in options]
+    found = []
     places = place_labels(boxes, sizes, width, height)
-    for box, plates, place in zip(boxes, options, places, strict=True):
-        draw_box(drawn, box, plates[place.option].colour if place else NEUTRAL, text_px)
-    for plates, place in zip(options, places, strict=True):
-        if place:
-            label = draw_plate(plates[place.option])
-            drawn[place.top : place.top + label.shape[0], place.left : place.left + label.shape[1]] = label
-    return drawn
+    for (reading, _), plates, place in zip(seen, options, places, strict=True):
+        plate = plates[place.option] if place else None
+        left, top = (place.left, place.top) if place else (0, 0)
+        found.append(Mark(reading, text_px, plate, left, top))
+    return found
+
+
+def line_width(box: Box, text_px: float) -> int:
+    """Return how wide the lines of a box are in pixels."""
+    return max(1, round(min(text_px / 7, box.width / 20)))
 
 
 def draw_box(image: Image, box: Box, colour: Colour, text_px: float) -> None:
     """Draw the box into the image, a black edge around it so that it shows on any background."""
-    line_px = max(1, round(min(text_px / 7, box.width / 20)))
+    line_px = line_width(box, text_px)
     edge_px = max(1, line_px // 3)
     out_px = (line_px + edge_px + 1) // 2
     height, width = image.shape[:2]
@@ -131,6 +177,11 @@ def font(text_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def typeset(line: str) -> str:
     """Return the line with a hyphen for each en dash, the one sign of labels that the typeface lacks."""
     return line.replace("–", "-")
+
+
+def label_plate(text: str, text_px: float) -> Plate:
+    """Return a label with a text of any kind."""
+    return Plate((text,), max(LEAST_TEXT_PX, round(text_px)), NEUTRAL)
 
 
 @lru_cache(maxsize=1024)

@@ -44,3 +44,15 @@ def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
 def block_count(visible_px: int, whole_px: float) -> int:
     """Return how many blocks hide the visible part of a face: large ones, and none of a single pixel."""
     return max(1, min(round(BLOCKS * visible_px / max(1.0, whole_px)), visible_px // 2))
+
+
+def veil(image: Image) -> Image:
+    """Return an RGB picture of the same size in which little but colours is left of the image.
+
+    No more than of a hidden face that fills it: nobody is to be recognised, and nobody was looked for.
+    """
+    height, width = image.shape[:2]
+    scale = BLOCKS / max(1, min(height, width))
+    blocks = max(1, min(round(width * scale), width // 2)), max(1, min(round(height * scale), height // 2))
+    means = cv2.resize(image, blocks, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

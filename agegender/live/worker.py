@@ -42,9 +42,8 @@ class Watcher:
     So nothing queues up, one call never takes long, and there is no thread to forget when a visitor goes.
     """
 
-    def __init__(self, meter: Meter, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._patience_s = patience_s
         self._follower: Follower | None = None
         self._mirror = False
         self._scene: Scene | None = None
@@ -58,11 +57,13 @@ class Watcher:
         analyzer: Analyzer,
         mirror: bool,
         view: ViewOptions,
+        patience_s: float = PATIENCE_S,
     ) -> Scene | None:
         """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
 
-        It is this very frame's while analyses are quick. Another analyzer, or the frames mirrored from now
-        on, start afresh. Raises what an analysis raised; there is no scene from then until one succeeds.
+        It is this very frame's while analyses take less than `patience_s`. Another analyzer, or the frames
+        mirrored from now on, start afresh. Raises what an analysis raised; there is no scene from then until
+        one succeeds.
         """
         follower = self._follower
         if follower is None or follower.analyzer is not analyzer or self._mirror != mirror:
@@ -73,8 +74,8 @@ class Watcher:
             self._tidy(time_s)
             follow = partial(_follow, follower, image, time_s, view)
             self._pending = runtime.in_thread(follow, "live-analysis")
-            if self._meter.analysis_s <= self._patience_s:
-                wait([self._pending], self._patience_s)
+            if self._meter.analysis_s <= patience_s:
+                wait([self._pending], patience_s)
             self._collect()
         return self._scene
 

@@ -18,7 +18,8 @@ from agegender.tracking.people import Person, Sightings
 from agegender.tracking.tracker import Track
 from agegender.types import Analysis, Face, Image
 from agegender.video.container import Source
-from agegender.video.reader import Footage, Frame, open_video
+from agegender.video.footage import Footage, Frame
+from agegender.video.reader import open_video
 from agegender.video.writer import Mp4
 
 SOUND_LOST = "The sound is stored in a way that cannot be read here, and was left out."
@@ -67,7 +68,7 @@ def annotate_video(
 
     Sound, the times of frames and what is up are kept. To stop half-way, close the iterator: then, and
     after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
-    the limits of `agegender.footage`, and where `target` is there already or cannot be written.
+    the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
     """
     if target.exists():
         raise VideoError(f"There is a file “{target}” already. Choose another name.")
@@ -97,7 +98,8 @@ def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator
             progress = Progress(frames, end_s, done, time.perf_counter() - start_s, picture)
             yield progress
     assert progress is not None  # footage without frames raises
-    notes = (SOUND_LOST,) if footage.sound is not None and not mp4.has_sound else ()
+    is_lost = footage.has_lost_sound or (footage.sound is not None and not mp4.has_sound)
+    notes = (SOUND_LOST,) if is_lost else ()
     annotator.sightings.end(progress.seconds)
     elapsed_s, people = time.perf_counter() - start_s, annotator.sightings.people()
     yield replace(progress, part=1.0, elapsed_s=elapsed_s, people=people, notes=notes)

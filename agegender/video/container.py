@@ -14,20 +14,23 @@ from av.container import InputContainer
 from agegender.errors import VideoError
 
 MAX_BYTES = 200_000_000
-MAX_WIDTH_PX, MAX_HEIGHT_PX = 4096, 2304
-"""As telephones film in 4K, upright or not."""
+MAX_WIDTH_PX, MAX_HEIGHT_PX = 4096, 3072
+"""As telephones film in 4K and action cameras the whole of their sensor, upright or not."""
 
 # Demuxers, in FFmpeg's names. All others stay shut to uploads: some open other files and addresses.
-FORMATS = "mov,matroska,avi,gif"
+FORMATS = "mov,matroska,avi,gif,mpegts,mpeg,asf,flv"
 
 DECODERS = (
     *("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "mpeg4", "h263", "prores"),
     *("msmpeg4", "msmpeg4v1", "msmpeg4v2", "mpeg1video", "mpeg2video", "dvvideo", "mjpeg", "png", "gif"),
-    *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "flac", "alac", "ac3", "eac3", "amrnb", "amrwb"),
+    *("wmv1", "wmv2", "wmv3", "vc1", "flv"),
+    *("aac", "aac_latm", "mp2", "mp2float", "mp3", "mp3float", "opus", "libopus", "vorbis", "flac", "alac"),
+    *("ac3", "eac3", "dca", "amrnb", "amrwb", "wmav1", "wmav2", "wmapro", "adpcm_ima_wav", "adpcm_ms"),
     *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw"),
+    *("pcm_bluray", "pcm_dvd"),
 )
-"""What cameras, telephones and browsers write, in FFmpeg's names. The hundreds of others, in which most of
-its vulnerabilities are found, stay shut to uploads."""
+"""What cameras, telephones, browsers and Windows write, in FFmpeg's names. The hundreds of others, in which
+most of its vulnerabilities are found, stay shut to uploads."""
 
 CODEC_OPTIONS = {
     "max_pixels": str(MAX_WIDTH_PX * MAX_HEIGHT_PX),
@@ -35,25 +38,39 @@ CODEC_OPTIONS = {
 }
 """FFmpeg's own limits, as the pictures of a video can grow on the way."""
 
+KINDS = "MP4, MOV, 3GP, WebM, MKV, AVI, MPEG, MTS, TS, WMV, FLV, GIF and animated WebP"
+ENDINGS = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".vob"),
+    *(".mts", ".m2ts", ".ts", ".wmv", ".asf", ".flv", ".gif", ".webp"),
+)
+"""What the names of videos end in."""
+
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
-NOT_A_VIDEO = "This is not a video, or it is damaged. MP4, MOV, WebM, MKV, AVI and GIF files can be read."
+NOT_A_VIDEO = f"This is not a video, or it is damaged. {KINDS} files can be read."
+PICTURE = "This is a picture and no video. Choose it on the page Photos, or with the command “analyze”."
 INCOMPLETE = "The video is incomplete: it breaks off before its end. Copy or download it again."
 TOO_MANY_BYTES = f"The file is larger than {MAX_BYTES // 1_000_000} MB. Shorten the video and try again."
+
+PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*")
+PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 
 Source = Path | IO[bytes]
 """A file, or one that is open for reading and can be wound back, such as `io.BytesIO`."""
 
 
 @contextmanager
-def open_container(source: Source) -> Iterator[tuple[InputContainer, IO[bytes]]]:
-    """Return, for `with`, an open container and the file it reads; nothing of it is decoded yet.
+def open_file(source: Source) -> Iterator[IO[bytes]]:
+    """Return, for `with`, the file to read.
 
-    What is in the file alone says what it is, and no other file or address is ever opened, whatever it
-    says. Raises `VideoError` for a file that is empty, too large, none of `FORMATS`, or cannot be opened.
+    Raises `VideoError` where it cannot be opened, is empty, too large or a picture.
     """
     if isinstance(source, Path):
-        with _open_file(source) as file, open_container(file) as opened:
-            yield opened
+        try:
+            file = source.open("rb")
+        except OSError as error:
+            raise VideoError(f"“{source}” cannot be opened ({error.strerror}).") from error
+        with file, open_file(file) as checked:
+            yield checked
         return
     if (size := source.seek(0, os.SEEK_END)) == 0:
         raise VideoError(EMPTY)
@@ -61,10 +78,22 @@ def open_container(source: Source) -> Iterator[tuple[InputContainer, IO[bytes]]]
         raise VideoError(TOO_MANY_BYTES)
     if _is_cut_gif(source, size):
         raise VideoError(INCOMPLETE)
-    source.seek(0)
+    if _is_picture(source):
+        raise VideoError(PICTURE)
+    yield source
+
+
+@contextmanager
+def open_container(file: IO[bytes]) -> Iterator[InputContainer]:
+    """Return, for `with`, the open container in a file; nothing of it is decoded yet.
+
+    What is in the file alone says what it is, and no other file or address is ever opened, whatever it
+    says. Raises `VideoError` for a file that is none of `FORMATS`, or cannot be opened.
+    """
+    file.seek(0)
     try:
         container = av.open(
-            source,
+            file,
             "r",
             options=CODEC_OPTIONS,
             container_options={
@@ -77,14 +106,7 @@ def open_container(source: Source) -> Iterator[tuple[InputContainer, IO[bytes]]]
     except (av.FFmpegError, OSError, ValueError, OverflowError) as error:
         raise VideoError(NOT_A_VIDEO) from error
     with container:
-        yield container, source
-
-
-def _open_file(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise VideoError(f"“{path}” cannot be opened ({error.strerror}).") from error
+        yield container
 
 
 def _refuse(*_: object) -> IO[bytes]:
@@ -98,3 +120,9 @@ def _is_cut_gif(file: IO[bytes], size: int) -> bool:
         return False
     file.seek(-min(size, 1024), os.SEEK_END)
     return not file.read().rstrip(b"\0\r\n ").endswith(b";")
+
+
+def _is_picture(file: IO[bytes]) -> bool:
+    file.seek(0)
+    head = file.read(12)
+    return head.startswith(PICTURE_STARTS) or (head[4:8] == b"ftyp" and head[8:] in PICTURE_BRANDS)

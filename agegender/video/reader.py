@@ -1,100 +1,72 @@
-"""Reading videos: what is accepted, and its frames and sound one after the other."""
+"""Reading videos: frames and sound one after the other, as a player shows them, within limits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Disposition, Stream
-from av.video.stream import VideoStream
+from av.stream import Stream
 
 from agegender.errors import VideoError
 from agegender.imaging.frames import Matrix, display_matrix, to_image
-from agegender.types import Image
-from agegender.video.container import (
-    CODEC_OPTIONS,
-    DECODERS,
-    INCOMPLETE,
-    MAX_BYTES,
-    MAX_HEIGHT_PX,
-    MAX_WIDTH_PX,
-    Source,
-    open_container,
+from agegender.video.container import INCOMPLETE, Source, open_container, open_file
+from agegender.video.continuity import Continuity
+from agegender.video.footage import (
+    MAX_FRAMES,
+    MAX_SECONDS,
+    TOO_LONG,
+    TOO_MANY_FRAMES,
+    Footage,
+    Frame,
+    shown_size,
 )
+from agegender.video.length import GUESSED, Ending
+from agegender.video.stills import Pictures, is_webp
+from agegender.video.streams import audio_stream, is_audible, video_stream
 
-MAX_SECONDS = 600
-MAX_FRAMES = 120 * MAX_SECONDS
+MAX_LEAD_S = 60.0
+"""So much earlier than the picture sound may begin."""
 
-LARGEST_PX = (1920, 1080)
-"""The longer and the shorter side that frames are scaled down to: more shows no more faces, only slower."""
+LEADING_S = 0.1
+"""Sound that is not played, but from which a decoder starts."""
 
-LIMITS = f"up to {MAX_SECONDS // 60} minutes and {MAX_BYTES // 1_000_000} MB"
-
-THREADS = 4  # each of the decoder's holds a frame
 UNREADABLE_PACKETS = 250
 """So many packets in which there is no picture are enough to give up."""
 
-NO_PICTURE = "There is no video in this file, only sound or other data. Choose another one."
-UNKNOWN_CODEC = "The video is stored in a way that cannot be read here. Save it as MP4 (H.264) and try again."
-ENCRYPTED = "The video is encrypted (copy-protected) and cannot be read. Choose another one."
 DAMAGED = "The video is damaged: no picture in it can be read. Copy or download it again."
-TOO_LONG = f"The video is longer than {MAX_SECONDS // 60} minutes. Cut out a part of it and try again."
-TOO_MANY_FRAMES = f"The video has more than {MAX_FRAMES:,} frames. Cut out a part of it and try again."
-TOO_LARGE = (
-    f"The video's pictures are larger than {MAX_WIDTH_PX}×{MAX_HEIGHT_PX} pixels. "
-    "Save it with smaller ones and try again."
-)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A frame: RGB pixels, upright, with square pixels, of even width and height; and when it is shown."""
+class _Film:
+    """Footage that FFmpeg reads."""
 
-    image: Image
-    time_s: float
-    duration_s: float
-
-
-class Footage:
-    """An open video. `seconds` is how long it says it is, or None; `start_s` is the time at which it begins
-    by its own count; `sound` is its audio stream, or None."""
-
-    def __init__(self, container: InputContainer, file: IO[bytes]) -> None:
+    def __init__(self, container: InputContainer, file: IO[bytes], audible: bool) -> None:
         self._container = container
         self._file = file
-        self._video = _video_stream(container)
-        self.sound = _audio_stream(container)
-        self.start_s = (container.start_time or 0) / av.time_base
-        duration = container.duration or 0
-        self.seconds = duration / av.time_base if duration > 0 else None
-        if duration > MAX_SECONDS * av.time_base:
+        self._video = video_stream(container)
+        self.sound = audio_stream(container) if audible else None
+        self.has_lost_sound = bool(container.streams.audio) and self.sound is None
+        self._ending = Ending(container, self._video, file)
+        self.seconds = self._ending.seconds
+        self.start_s = _start_s(self._video, self.sound)
+        if (self.seconds or 0.0) > MAX_SECONDS:
             raise VideoError(TOO_LONG)
         self._view: tuple[Matrix, int, int] | None = None
 
     @property
     def part_read(self) -> float:
-        """How much of the file has been read, 0 to 1."""
         return min(1.0, self._file.tell() / max(1, self._container.size))
 
     def read(self) -> Iterator[Frame | av.Packet[AudioStream]]:
-        """Return frames, their times ascending from about 0, and between them the packets of the sound.
-
-        Frames that are damaged are left out. Raises `VideoError` when none can be read, when the file
-        ends before the video does, and when it turns out to be larger than it may.
-        """
-        ending = _Ending(self._container, self._video)
-        frames, last_s = 0, -1.0
-        wanted = [self._video, *([self.sound] if self.sound else [])]
-        for packet in _translated(self._container.demux(*wanted)):
+        ending, frames, last_s = self._ending, 0, -1.0
+        for packet in self._packets():
             ending.see(packet)
             if packet.stream.index != self._video.index:
-                if packet.pts is not None and packet.dts is not None:
+                if self._is_heard(packet):
                     yield packet  # type: ignore[misc]  # it is of `sound`
                 continue
             if ending.packets > MAX_FRAMES:
@@ -110,87 +82,54 @@ class Footage:
                 break
         if frames == 0:
             raise VideoError(DAMAGED)
-        if ending.is_early(self.start_s):
+        if ending.is_early():
             raise VideoError(INCOMPLETE)
+
+    def _packets(self) -> Iterator[av.Packet[Stream]]:
+        wanted = [self._video, *([self.sound] if self.sound else [])]
+        packets = _translated(self._container.demux(*wanted))
+        return Continuity().follow(packets) if self._container.format.name in GUESSED else packets
+
+    def _is_heard(self, packet: av.Packet[Stream]) -> bool:
+        """Return whether sound is played: not cut off by edits, nor beyond where any video ends."""
+        if packet.pts is None or packet.dts is None or not packet.time_base:
+            return False
+        time_s = float(packet.pts * packet.time_base) - self.start_s
+        return -LEADING_S <= time_s <= MAX_SECONDS
 
     def _shot(self, frame: av.VideoFrame, last_s: float) -> Frame:
         rate = self._video.average_rate or Fraction(25)
         time_base = frame.time_base or self._video.time_base or Fraction(1, 25)
         duration_s = float(frame.duration * time_base) if frame.duration else float(1 / rate)
+        duration_s = min(max(0.0, duration_s), float(MAX_SECONDS))
         time_s = last_s + duration_s if frame.pts is None else float(frame.pts * time_base) - self.start_s
         if self._view is None:
-            self._view = display_matrix(frame), *_shown_size(frame, self._video.sample_aspect_ratio)
+            aspect = self._video.sample_aspect_ratio
+            self._view = display_matrix(frame), *shown_size(frame.width, frame.height, aspect)
         try:
             return Frame(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 
 
-class _Ending:
-    """Says whether a video ended before its time."""
-
-    def __init__(self, container: InputContainer, video: VideoStream) -> None:
-        self.packets = 0
-        self._video = video
-        self._seconds = (container.duration or 0) / av.time_base
-        self._end_s = 0.0
-
-    def see(self, packet: av.Packet[Stream]) -> None:
-        """Take note of a packet; raises `VideoError` where it is encrypted."""
-        if packet.has_sidedata("encryption_info"):
-            raise VideoError(ENCRYPTED)
-        if packet.stream.index == self._video.index and packet.size:
-            self.packets += 1
-        if packet.pts is not None and packet.time_base:
-            self._end_s = max(self._end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-
-    def is_early(self, start_s: float) -> bool:
-        """Return whether more is missing than headers are usually wrong by."""
-        missing_s = self._seconds - (self._end_s - start_s)
-        return missing_s > max(0.5, 0.02 * self._seconds) or self.packets < 0.9 * self._video.frames - 2
-
-
 @contextmanager
 def open_video(source: Source) -> Iterator[Footage]:
     """Return, for `with`, an open video. Raises `VideoError` for all that is no video within the limits."""
-    with open_container(source) as (container, file):
-        yield Footage(container, file)
+    with open_file(source) as file:
+        if is_webp(file):
+            yield Pictures(file)
+            return
+        audible = is_audible(file)
+        with open_container(file) as container:
+            yield _Film(container, file, audible)
 
 
-def _video_stream(container: InputContainer) -> VideoStream:
-    video = container.streams.best("video")
-    if not isinstance(video, VideoStream) or Disposition.attached_pic in video.disposition:
-        raise VideoError(NO_PICTURE)
-    if not _can_be_decoded(video):
-        raise VideoError(UNKNOWN_CODEC)
-    width, height = video.width, video.height
-    if max(width, height) > MAX_WIDTH_PX or min(width, height) > MAX_HEIGHT_PX:
-        raise VideoError(TOO_LARGE)
-    video.codec_context.options = CODEC_OPTIONS
-    video.codec_context.thread_count = THREADS
-    video.codec_context.thread_type = "AUTO"
-    return video
-
-
-def _audio_stream(container: InputContainer) -> AudioStream | None:
-    sound = container.streams.best("audio")
-    if not isinstance(sound, AudioStream) or not _can_be_decoded(sound):
-        return None
-    sound.codec_context.options = CODEC_OPTIONS
-    return sound
-
-
-def _can_be_decoded(stream: Stream) -> bool:
-    return stream.codec_context is not None and stream.codec_context.codec.name in DECODERS
-
-
-def _shown_size(frame: av.VideoFrame, aspect: Fraction | None) -> tuple[int, int]:
-    """Return width and height to scale frames to: square pixels, even numbers, within `LARGEST_PX`."""
-    width, height = float(frame.width), float(frame.height)
-    if aspect and Fraction(1, 4) < aspect < 4:
-        width *= float(aspect)
-    shrink = min(1.0, LARGEST_PX[0] / max(width, height), LARGEST_PX[1] / min(width, height))
-    return max(2, 2 * round(width * shrink / 2)), max(2, 2 * round(height * shrink / 2))
+def _start_s(video: Stream, sound: Stream | None) -> float:
+    """Return when the picture begins, or the sound where that is a little earlier."""
+    starts_s = [
+        float((stream.start_time or 0) * (stream.time_base or 0)) for stream in (video, sound) if stream
+    ]
+    return max(min(starts_s), starts_s[0] - MAX_LEAD_S)
 
 
 def _translated(packets: Iterator[av.Packet[Stream]]) -> Iterator[av.Packet[Stream]]:

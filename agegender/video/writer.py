@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -16,13 +18,17 @@ from av.video.stream import VideoStream
 
 from agegender.errors import VideoError
 from agegender.types import Image
+from agegender.video.sound import Sound, sound_writer
 
 TICKS_PER_S = 90_000
 """Fine enough for any frame rate, and whole for milliseconds and 24, 25, 30 or 30000/1001 frames a second."""
 
 X264 = {"crf": "23", "preset": "veryfast", "threads": "4"}
-AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-AAC_BITS_PER_S = 128_000
+MAX_WAITING = 20_000_000
+"""So many bytes of sound are kept until the first picture comes; what comes after them is left out."""
+
+FULL = "The disk is full: the video could not be written."
+ODD = "The video cannot be written: its times or sizes make no sense. Save it anew and try again."
 
 
 class Mp4:
@@ -42,11 +48,13 @@ class Mp4:
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         self._durations: dict[int, int] = {}  # of the frames that are in the encoder
-        self._sound = _sound_writer(self._container, sound)
+        self._sound: Sound | None = sound_writer(self._container, sound)
         self.has_sound = self._sound is not None
         # The file cannot begin before the first picture tells its size; sound that is earlier waits.
         self._begun = False
         self._early: list[tuple[av.Packet[AudioStream], float]] = []
+        self._waiting = 0
+        self._last_pts = -1
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +89,8 @@ class Mp4:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
         )
-        frame.pts, frame.time_base = round(time_s * TICKS_PER_S), Fraction(1, TICKS_PER_S)
+        frame.pts = max(round(time_s * TICKS_PER_S), self._last_pts + 1)
+        frame.time_base, self._last_pts = Fraction(1, TICKS_PER_S), frame.pts
         self._durations[frame.pts] = max(1, round(duration_s * TICKS_PER_S))
         with _translated():
             self._mux(self._video.encode(frame))
@@ -91,7 +100,9 @@ class Mp4:
     def write_sound(self, packet: av.Packet[AudioStream], start_s: float) -> None:
         """Add a packet of the sound, whose times are counted from `start_s` on; damaged ones are left out."""
         if self._sound and not self._begun:
-            self._early.append((packet, start_s))
+            self._waiting += packet.size
+            if self._waiting <= MAX_WAITING:
+                self._early.append((packet, start_s))
         elif self._sound:
             with _translated():
                 self._sound.write(packet, start_s)
@@ -104,74 +115,14 @@ class Mp4:
             self._container.mux(packet)
 
 
-class _Copy:
-    """Puts AAC into the file as it is."""
-
-    def __init__(self, container: av.container.OutputContainer, source: AudioStream) -> None:
-        self._container = container
-        self._stream = container.add_stream_from_template(source)
-        self._last_dts: int | None = None
-
-    def write(self, packet: av.Packet[AudioStream], start_s: float) -> None:
-        if packet.pts is None or packet.dts is None or not packet.time_base:
-            return
-        shift = round(start_s / packet.time_base)
-        if self._last_dts is not None and packet.dts - shift <= self._last_dts:
-            return
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        self._last_dts = packet.dts
-        packet.stream = self._stream
-        self._container.mux(packet)
-
-    def finish(self) -> None:
-        pass
-
-
-class _Encode:
-    """Decodes sound and codes it anew."""
-
-    def __init__(self, container: av.container.OutputContainer, source: AudioStream) -> None:
-        self._container = container
-        rate = source.rate if source.rate in AAC_RATES else 48_000
-        layout = "mono" if source.channels == 1 else "stereo"
-        self._stream = container.add_stream("aac", rate=rate, layout=layout, bit_rate=AAC_BITS_PER_S)
-        # async fills gaps with silence, so that sound and picture stay together.
-        self._resampler = av.AudioResampler("fltp", layout, rate, 1024, {"async": "1"})
-
-    def write(self, packet: av.Packet[AudioStream], start_s: float) -> None:
-        try:
-            for frame in packet.decode():
-                if frame.pts is None or not frame.time_base:
-                    continue
-                frame.pts -= round(start_s / frame.time_base)
-                self._encode(self._resampler.resample(frame))
-        except (av.FFmpegError, ValueError):
-            return  # a moment without sound
-
-    def finish(self) -> None:
-        self._encode(self._resampler.resample(None))
-        for packet in self._stream.encode(None):
-            self._container.mux(packet)
-
-    def _encode(self, frames: list[av.AudioFrame]) -> None:
-        for frame in frames:
-            for packet in self._stream.encode(frame):
-                self._container.mux(packet)
-
-
-def _sound_writer(
-    container: av.container.OutputContainer, source: AudioStream | None
-) -> _Copy | _Encode | None:
-    if source is None or source.codec_context is None or not source.rate or not source.channels:
-        return None
-    if source.codec_context.name == "aac" and source.codec_context.extradata:
-        return _Copy(container, source)
-    return _Encode(container, source)
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except av.FFmpegError as error:
-        raise VideoError(f"The video could not be written ({error.strerror}).") from error
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        code = getattr(error, "errno", None)
+        if code == errno.ENOSPC:
+            raise VideoError(FULL) from error
+        if isinstance(code, int) and code in errno.errorcode and code != errno.EINVAL:
+            raise VideoError(f"The video could not be written ({os.strerror(code)}).") from error
+        raise VideoError(ODD) from error

@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -25,19 +26,21 @@ from agegender import runtime
 from agegender.analyzer import Analyzer
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ModelError
-from agegender.live.processor import Settings, VideoProcessor, let_nothing_queue_up, to_image
+from agegender.live.patches import let_nothing_queue_up
+from agegender.live.processor import Settings, VideoProcessor
+from agegender.live.webrtc import WebRTC, to_image
 from agegender.live.worker import PATIENCE_S
 from agegender.types import Box, Image
 
 MIDDLE = Box(0.4, 0.3, 0.6, 0.6)
 
 
-def processor_of(
+def webrtc_of(
     stub: Stub, clock: Callable[[], float] = time.monotonic, *, mirror: bool = False, **view: object
-) -> VideoProcessor:
+) -> WebRTC:
     settings = Settings(Analyzer(stub, stub), ViewOptions(**view), mirror)  # type: ignore[arg-type]
     # A quick analysis is waited for however busy the machine is, a slow one as in earnest.
-    return VideoProcessor(settings, clock, PATIENCE_S if stub.seconds else 60.0)
+    return WebRTC(VideoProcessor(settings, clock), PATIENCE_S if stub.seconds else 60.0)
 
 
 def frame_of(image: Image, pixels: str = "yuv420p", pts: int = 0) -> av.VideoFrame:
@@ -61,15 +64,16 @@ def settle() -> None:
 @pytest.mark.parametrize("size", [(640, 480), (641, 479), (480, 640), (33, 17), (1280, 720)])
 def test_a_frame_of_any_format_and_size_comes_back_annotated(pixels: str, size: tuple[int, int]) -> None:
     width, height = size
-    processor = processor_of(Stub(MIDDLE))
-    returned = processor.recv(frame_of(grey(width, height), pixels, pts=1234))
+    webrtc = webrtc_of(Stub(MIDDLE))
+    returned = webrtc.recv(frame_of(grey(width, height), pixels, pts=1234))
     assert (returned.width, returned.height) == (width, height)
     assert (returned.pts, returned.time_base) == (1234, Fraction(1, 90_000))
-    assert processor.latest is not None
-    assert processor.latest.error is None
-    assert len(processor.latest.tracks) == 1
+    assert webrtc.processor.latest is not None
+    assert webrtc.processor.latest.error is None
+    assert len(webrtc.processor.latest.tracks) == 1
     changed = (
-        np.abs(returned.to_ndarray(format="rgb24").astype(int) - processor.latest.image).max(axis=2) > 60
+        np.abs(returned.to_ndarray(format="rgb24").astype(int) - webrtc.processor.latest.image).max(axis=2)
+        > 60
     )
     assert changed.any(), "no box was drawn"
 
@@ -77,8 +81,8 @@ def test_a_frame_of_any_format_and_size_comes_back_annotated(pixels: str, size: 
 def test_the_mirrored_picture_is_looked_at_and_sent_back_mirrored() -> None:
     image = grey()
     image[:, :200] = (200, 0, 0)
-    processor = processor_of(Stub(), mirror=True)
-    returned = processor.recv(frame_of(image, "rgb24")).to_ndarray(format="rgb24")
+    webrtc = webrtc_of(Stub(), mirror=True)
+    returned = webrtc.recv(frame_of(image, "rgb24")).to_ndarray(format="rgb24")
     np.testing.assert_array_equal(returned, image[:, ::-1])
 
 
@@ -100,27 +104,27 @@ def test_a_turned_frame_is_made_upright(rotation: int) -> None:
 
 def test_sizes_may_change_at_any_time() -> None:
     stub = Stub(MIDDLE)
-    processor = processor_of(stub)
+    webrtc = webrtc_of(stub)
     for width, height in [(320, 240), (640, 480), (480, 640), (640, 360), (2, 2), (640, 480)]:
-        returned = processor.recv(frame_of(grey(width, height)))
+        returned = webrtc.recv(frame_of(grey(width, height)))
         assert (returned.width, returned.height) == (width, height)
-        assert processor.latest is not None
-        assert processor.latest.error is None
+        assert webrtc.processor.latest is not None
+        assert webrtc.processor.latest.error is None
 
 
 def test_nobody_and_thirty_people() -> None:
-    processor = processor_of(Stub())
-    untouched = processor.recv(frame_of(grey(), "rgb24")).to_ndarray(format="rgb24")
+    webrtc = webrtc_of(Stub())
+    untouched = webrtc.recv(frame_of(grey(), "rgb24")).to_ndarray(format="rgb24")
     np.testing.assert_array_equal(untouched, grey())
     crowd = [
         Box(0.02 + 0.16 * (i % 6), 0.02 + 0.19 * (i // 6), 0.12 + 0.16 * (i % 6), 0.15 + 0.19 * (i // 6))
         for i in range(30)
     ]
-    processor = processor_of(Stub(*crowd))
-    processor.recv(frame_of(grey()))
-    assert processor.latest is not None
-    assert len(processor.latest.tracks) == len(processor.latest.analysis.readings) == 30
-    lefts = [reading.face.box.left for reading in processor.latest.analysis.readings]
+    webrtc = webrtc_of(Stub(*crowd))
+    webrtc.recv(frame_of(grey()))
+    assert webrtc.processor.latest is not None
+    assert len(webrtc.processor.latest.tracks) == len(webrtc.processor.latest.analysis.readings) == 30
+    lefts = [reading.face.box.left for reading in webrtc.processor.latest.analysis.readings]
     assert lefts == sorted(lefts)
 
 
@@ -133,17 +137,17 @@ def test_an_error_gives_the_raw_frame_is_logged_once_and_told_and_passes(
 ) -> None:
     stub = Stub(MIDDLE)
     stub.error = error
-    processor = processor_of(stub)
+    webrtc = webrtc_of(stub)
     for _ in range(5):
         frame = frame_of(grey())
-        assert processor.recv(frame) is frame
-    assert processor.latest is not None
-    assert text in (processor.latest.error or "")
+        assert webrtc.recv(frame) is frame
+    assert webrtc.processor.latest is not None
+    assert text in (webrtc.processor.latest.error or "")
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     stub.error = None
-    processor.recv(frame_of(grey()))
-    assert processor.latest.error is None
-    assert len(processor.latest.tracks) == 1
+    webrtc.recv(frame_of(grey()))
+    assert webrtc.processor.latest.error is None
+    assert len(webrtc.processor.latest.tracks) == 1
 
 
 class Broken:
@@ -156,26 +160,47 @@ class Broken:
 
 
 def test_an_unreadable_frame_comes_back_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    processor, frame = processor_of(Stub(MIDDLE)), Broken()
-    assert processor.recv(frame) is frame  # type: ignore[comparison-overlap, arg-type]
-    assert processor.latest is not None
-    assert processor.latest.error == "ValueError in a frame"
+    webrtc, frame = webrtc_of(Stub(MIDDLE)), Broken()
+    assert webrtc.recv(frame) is frame  # type: ignore[comparison-overlap, arg-type]
+    assert webrtc.processor.latest is not None
+    assert webrtc.processor.latest.error == "ValueError in a frame"
     assert len(caplog.records) == 1
+
+
+def is_veiled(shown: Image, picture: Image) -> bool:
+    """Whether only broad colours of a picture are shown, beside a word in a corner."""
+    shown, picture = shown[60:].astype(int), picture[60:].astype(int)  # type: ignore[assignment]
+    detail = [np.abs(np.diff(one, axis=1)).mean() for one in (shown, picture)]
+    return bool(detail[0] < 0.3 * detail[1] and abs(shown.mean() - picture.mean()) < 10)
+
+
+def test_hiding_faces_of_a_running_video_shows_no_frame_that_was_not_looked_through() -> None:
+    picture = face_on(640, 480, 128)
+    webrtc = webrtc_of(Stub(MIDDLE, seconds=0.2))
+    for _ in range(2):
+        webrtc.recv(frame_of(picture, "rgb24"))
+    settle()
+    webrtc.processor.settings = replace(webrtc.processor.settings, view=ViewOptions(blur=True))
+    shown = webrtc.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
+    assert is_veiled(shown, picture)
+    assert webrtc.processor.latest is not None
+    assert webrtc.processor.latest.hidden is None
+    settle()
 
 
 def test_hidden_faces_stay_hidden_whatever_happens() -> None:
     stub = Stub(MIDDLE, seconds=0.0)
     picture = face_on(640, 480, 128)
-    processor = processor_of(stub, blur=True)
-    sent = processor.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
+    webrtc = webrtc_of(stub, blur=True)
+    sent = webrtc.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
     inside = np.s_[180:280, 270:370]
     assert np.abs(sent[inside].astype(int) - picture[inside]).mean() > 10
     stub.error = ValueError("broken")
-    failed = processor.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
-    assert not failed.any()
-    slow = processor_of(Stub(MIDDLE, seconds=0.2), blur=True)
+    failed = webrtc.recv(frame_of(picture[:, ::-1], "rgb24")).to_ndarray(format="rgb24")
+    np.testing.assert_array_equal(failed, sent)  # the last hidden frame stays
+    slow = webrtc_of(Stub(MIDDLE, seconds=0.2), blur=True)
     first = slow.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
-    assert not first.any()  # not looked through yet
+    assert is_veiled(first, picture), "it was not looked through yet"
     settle()
     later = slow.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
     assert np.abs(later[inside].astype(int) - picture[inside]).mean() > 10
@@ -184,41 +209,41 @@ def test_hidden_faces_stay_hidden_whatever_happens() -> None:
 
 def test_settings_take_effect_with_the_next_frame() -> None:
     stub = Stub(MIDDLE)
-    processor = processor_of(stub, labels=())
-    processor.recv(frame_of(grey()))
-    assert processor.latest is not None
-    plain = processor.latest.picture
-    processor.settings = Settings(processor.settings.analyzer)
-    processor.recv(frame_of(grey()))
-    assert (processor.latest.picture != plain).any()
-    processor.settings = Settings(processor.settings.analyzer, ViewOptions(score=0.95))
+    webrtc = webrtc_of(stub, labels=())
+    webrtc.recv(frame_of(grey()))
+    assert webrtc.processor.latest is not None
+    plain = webrtc.processor.latest.picture
+    webrtc.processor.settings = Settings(webrtc.processor.settings.analyzer)
+    webrtc.recv(frame_of(grey()))
+    assert (webrtc.processor.latest.picture != plain).any()
+    webrtc.processor.settings = Settings(webrtc.processor.settings.analyzer, ViewOptions(score=0.95))
     for _ in range(2):
         time.sleep(0.3)
-        processor.recv(frame_of(grey()))
-    assert processor.latest.tracks == ()
+        webrtc.recv(frame_of(grey()))
+    assert webrtc.processor.latest.tracks == ()
     other = Stub(Box(0.1, 0.1, 0.2, 0.2), Box(0.7, 0.1, 0.8, 0.2))
-    processor.settings = Settings(Analyzer(other, other))
-    processor.recv(frame_of(grey()))
-    assert len(processor.latest.tracks) == 2
+    webrtc.processor.settings = Settings(Analyzer(other, other))
+    webrtc.recv(frame_of(grey()))
+    assert len(webrtc.processor.latest.tracks) == 2
 
 
 def test_a_slow_analyzer_holds_nothing_up_and_never_runs_twice_at_once() -> None:
     stub = Stub(MIDDLE, seconds=0.3)
-    processor = processor_of(stub)
+    webrtc = webrtc_of(stub)
     held = []
     for i in range(60):
         picture = grey(level=i)
         start = time.perf_counter()
-        returned = processor.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
+        returned = webrtc.recv(frame_of(picture, "rgb24")).to_ndarray(format="rgb24")
         held.append(time.perf_counter() - start)
         assert returned[0, 0, 0] == i, "an old picture was sent"
         time.sleep(0.02)
     settle()
     assert stub.most_running == 1
     assert max(held) < stub.seconds  # no frame waits for a slow analysis, not even its own
-    assert processor.latest is not None
-    assert len(processor.latest.tracks) == 1
-    assert processor.latest.figures.dropped > 30
+    assert webrtc.processor.latest is not None
+    assert len(webrtc.processor.latest.tracks) == 1
+    assert webrtc.processor.latest.figures.dropped > 30
 
 
 class Camera(VideoStreamTrack):
@@ -239,12 +264,12 @@ class Camera(VideoStreamTrack):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_behind_streamlit_webrtc_what_is_shown_is_hardly_older_than_the_newest_frame() -> None:
     stub = Stub(MIDDLE, seconds=0.3)
-    processor = processor_of(stub)
+    webrtc = webrtc_of(stub)
     lags = []
 
     async def play() -> None:
         camera = Camera(60)
-        callbacks = CallbackAttachableProcessor(processor.recv, processor.recv_queued, processor.on_ended)
+        callbacks = CallbackAttachableProcessor(webrtc.recv, webrtc.recv_queued, webrtc.on_ended)
         track = AsyncVideoProcessTrack(camera, callbacks)
         for _ in range(60):
             shown = await track.recv()  # type: ignore[no-untyped-call]
@@ -256,7 +281,7 @@ def test_behind_streamlit_webrtc_what_is_shown_is_hardly_older_than_the_newest_f
     gc.collect()
     assert max(lags[5:]) <= 0.3 * 30, "older than one analysis"
     assert sorted(lags)[len(lags) // 2] <= 2
-    assert processor.latest is None  # it has ended
+    assert webrtc.processor.latest is None  # it has ended
 
 
 def test_a_slow_encoder_is_given_the_newest_frame_and_no_other_waits() -> None:
@@ -277,22 +302,22 @@ def test_a_slow_encoder_is_given_the_newest_frame_and_no_other_waits() -> None:
 
 
 def test_frames_that_streamlit_webrtc_drops_are_counted() -> None:
-    processor = processor_of(Stub())
-    returned = asyncio.run(processor.recv_queued([frame_of(grey(level=i)) for i in range(5)]))
+    webrtc = webrtc_of(Stub())
+    returned = asyncio.run(webrtc.recv_queued([frame_of(grey(level=i)) for i in range(5)]))
     assert len(returned) == 1
-    assert processor.latest is not None
-    assert processor.latest.figures.dropped == 4
-    assert processor.latest.image[0, 0, 0] == pytest.approx(4, abs=3)
+    assert webrtc.processor.latest is not None
+    assert webrtc.processor.latest.figures.dropped == 4
+    assert webrtc.processor.latest.image[0, 0, 0] == pytest.approx(4, abs=3)
 
 
 def test_fifty_openings_and_closings_leave_nothing_behind() -> None:
-    processor = processor_of(Stub(MIDDLE))
+    webrtc = webrtc_of(Stub(MIDDLE))
 
     def open_and_close() -> None:
         for _ in range(5):
-            processor.recv(frame_of(grey()))
-        processor.on_ended()
-        processor.on_ended()  # it may come twice
+            webrtc.recv(frame_of(grey()))
+        webrtc.on_ended()
+        webrtc.on_ended()  # it may come twice
 
     open_and_close()
     settle()
@@ -309,23 +334,23 @@ def test_fifty_openings_and_closings_leave_nothing_behind() -> None:
     finally:
         tracemalloc.stop()
     assert threading.active_count() <= threads
-    assert processor.latest is None
+    assert webrtc.processor.latest is None
     assert grown < 640 * 480 * 3, "as much as a frame has stayed"
 
 
 def test_a_long_video_takes_no_more_memory_than_a_short_one() -> None:
-    processor = processor_of(Stub(MIDDLE, seconds=0.001))
+    webrtc = webrtc_of(Stub(MIDDLE, seconds=0.001))
     frame = frame_of(grey(160, 120))
     for _ in range(300):
-        processor.recv(frame)
+        webrtc.recv(frame)
     gc.collect()
     tracemalloc.start()
     try:
         for _ in range(20):
-            processor.recv(frame)
+            webrtc.recv(frame)
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(500):
-            processor.recv(frame)
+            webrtc.recv(frame)
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
@@ -337,74 +362,78 @@ def test_a_long_video_gives_memory_back_once_a_minute(monkeypatch: pytest.Monkey
     given_back: list[float] = []
     now_s = 1000.0
     monkeypatch.setattr(runtime, "give_back", lambda: given_back.append(now_s))
-    processor = processor_of(Stub(), clock=lambda: now_s)
+    webrtc = webrtc_of(Stub(), clock=lambda: now_s)
     for second in range(150):
         now_s = 1000.0 + second
-        processor.recv(frame_of(grey()))
+        webrtc.recv(frame_of(grey()))
         settle()
     assert given_back == [1000, 1060, 1120]
 
 
 def test_a_visitor_who_just_goes_leaves_no_thread() -> None:
-    processor = processor_of(Stub(MIDDLE, seconds=0.1))
-    processor.recv(frame_of(grey()))
-    del processor  # and on_ended never comes
+    webrtc = webrtc_of(Stub(MIDDLE, seconds=0.1))
+    webrtc.recv(frame_of(grey()))
+    del webrtc  # and on_ended never comes
     settle()
     assert not [thread for thread in threading.enumerate() if thread.name == "live-analysis"]
 
 
 def test_a_new_video_starts_with_new_people_and_an_old_result_does_not_leak_into_it() -> None:
     stub = Stub(MIDDLE, seconds=0.1)
-    processor = processor_of(stub)
-    processor.recv(frame_of(grey()))
-    processor.on_ended()
+    webrtc = webrtc_of(stub)
+    webrtc.recv(frame_of(grey()))
+    webrtc.on_ended()
     stub.faces = ()
     settle()
-    processor.recv(frame_of(grey()))
+    webrtc.recv(frame_of(grey()))
     settle()
-    processor.recv(frame_of(grey()))
-    assert processor.latest is not None
-    assert processor.latest.tracks == ()
+    webrtc.recv(frame_of(grey()))
+    assert webrtc.processor.latest is not None
+    assert webrtc.processor.latest.tracks == ()
     settle()
 
 
 def test_two_visitors_share_an_analyzer_and_nothing_else() -> None:
     stub = Stub(MIDDLE)
-    one, other = processor_of(stub), processor_of(stub, mirror=True)
+    one, other = webrtc_of(stub), webrtc_of(stub, mirror=True)
     one.recv(frame_of(grey(level=10)))
     other.recv(frame_of(grey(level=200)))
     one.on_ended()
-    assert one.latest is None
-    assert other.latest is not None
-    assert other.latest.image[0, 0, 0] > 150
+    assert one.processor.latest is None
+    assert other.processor.latest is not None
+    assert other.processor.latest.image[0, 0, 0] > 150
 
 
 def test_people_who_are_missed_once_do_not_blink() -> None:
     now = [0.0]
     stub = Stub(MIDDLE)
-    processor = processor_of(stub, clock=lambda: now[0])
-    processor.recv(frame_of(grey()))
+    webrtc = webrtc_of(stub, clock=lambda: now[0])
+    webrtc.recv(frame_of(grey()))
     faces, stub.faces = stub.faces, ()
     counts = []
     for now[0] in (0.1, 0.2, 0.3, 0.4):
-        processor.recv(frame_of(grey()))
-        assert processor.latest is not None
-        counts.append(len(processor.latest.tracks))
+        webrtc.recv(frame_of(grey()))
+        assert webrtc.processor.latest is not None
+        counts.append(len(webrtc.processor.latest.tracks))
     assert counts == [1, 1, 0, 0]
     stub.faces = faces
     now[0] = 0.5
-    processor.recv(frame_of(grey()))
-    assert [track.number for track in processor.latest.tracks] == [1] if processor.latest else False
+    webrtc.recv(frame_of(grey()))
+    assert (
+        [track.number for track in webrtc.processor.latest.tracks] == [1]
+        if webrtc.processor.latest
+        else False
+    )
 
 
 def test_figures() -> None:
     now = [0.0]
-    processor = processor_of(Stub(), clock=lambda: now[0])
+    webrtc = webrtc_of(Stub(), clock=lambda: now[0])
     for i in range(1, 91):
         now[0] = i / 30
-        processor.recv(frame_of(grey(64, 48)))
-    assert processor.latest is not None
-    figures = processor.latest.figures
+        webrtc.recv(frame_of(grey(64, 48)))
+    assert webrtc.processor.latest is not None
+    figures = webrtc.processor.latest.figures
     assert figures.frames_per_s == pytest.approx(30, abs=1)
     assert figures.analysed_per_s == pytest.approx(30, abs=6)
     assert 0 < figures.frame_ms < 100

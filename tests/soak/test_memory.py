@@ -27,6 +27,7 @@ from visiting import Visitor
 
 from agegender.analyzer import build_analyzer
 from agegender.live.processor import Settings, VideoProcessor
+from agegender.live.webrtc import WebRTC
 
 __all__ = ["tell"]  # a fixture
 
@@ -127,12 +128,12 @@ def test_a_long_live_video(tell: Tell) -> None:
     """The frames of a camera, by their own clock, as fast as each is analysed; nothing is left out."""
     frames = [av.VideoFrame.from_ndarray(f.image, format="rgb24").reformat(format="yuv420p") for f in clip()]
     total, now_s = round(MINUTES * 60 * FPS), 0.0
-    processor = VideoProcessor(Settings(build_analyzer()), clock=lambda: now_s)
+    way = WebRTC(VideoProcessor(Settings(build_analyzer()), clock=lambda: now_s))
     process, sizes = os.getpid(), []
     for number in range(total):
         frame, now_s = frames[number % len(frames)], number / FPS
         frame.pts = number
-        processor.recv(frame)
+        way.recv(frame)
         for thread in threading.enumerate():
             if thread.name == "live-analysis":
                 thread.join()
@@ -140,8 +141,8 @@ def test_a_long_live_video(tell: Tell) -> None:
             gc.collect()
             sizes.append(memory_mb(process))
             tell(f"{(number + 1) / FPS / 60:.1f} minutes, {number + 1} frames: {sizes[-1]:.0f} MB")
-    latest = processor.latest
-    processor.on_ended()
+    latest = way.processor.latest
+    way.on_ended()
     assert latest is not None and latest.tracks and latest.error is None
     first = sizes[1]
     tell(f"from {first:.0f} to {sizes[-1]:.0f} MB, {100 * (sizes[-1] / first - 1):+.1f} % (at most +5 %)")

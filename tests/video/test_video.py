@@ -27,7 +27,7 @@ from agegender.errors import VideoError
 from agegender.export.people import COLUMNS, people_csv, people_json
 from agegender.imaging.io import decode, encode_png
 from agegender.types import Age, Box, Estimate, Face, Gender, Image
-from agegender.video import container, reader
+from agegender.video import container, reader, streams
 from agegender.video.annotate import Options, Progress, annotate_video
 
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 28.6, 21.7, 37.2)
@@ -300,7 +300,7 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n%s\n#EXT-X-ENDLIST\n"
 BAD = {
     "empty": (written("empty.mp4", b""), "empty"),
     "text": (written("text.mp4", b"no video at all\n" * 99), "not a video"),
-    "picture": (written("still.mp4", encode_png(np.zeros((9, 9, 3), np.uint8))), "not a video"),
+    "picture": (written("still.mp4", encode_png(np.zeros((9, 9, 3), np.uint8))), "picture and no video"),
     "playlist": (written("list.mp4", PLAYLIST % b"file:///etc/hostname"), "not a video"),
     "list of files": (written("list.avi", b"ffconcat version 1.0\nfile in.mp4\n"), "not a video"),
     "sound only": (sound_only, "only sound"),
@@ -342,7 +342,7 @@ def test_what_is_no_whole_video_is_refused_in_words(tmp_path: Path, marker: Mark
         (container, "MAX_BYTES", 100, "larger than"),
         (reader, "MAX_SECONDS", 1, "longer than"),
         (reader, "MAX_FRAMES", 5, "more than"),
-        (reader, "MAX_WIDTH_PX", 50, "pictures are larger"),
+        (streams, "MAX_WIDTH_PX", 50, "pictures are larger"),
     ],
 )
 def test_limits_are_held(

@@ -1,0 +1,116 @@
+"""What the page Live says in words: what happened to the camera, who waits, how the video runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from agegender.imaging.io import encode_jpeg
+from agegender.live.control import Control
+from agegender.live.processor import Latest
+from agegender.text import escape, plural
+from agegender.ui import people_table
+
+SNAPSHOT = "Use a photo instead"
+PROBLEMS = {
+    "NotAllowedError": (
+        "The camera is blocked",
+        "Your browser or system does not let this page use it. Click the camera or the lock beside the "
+        "page's address, choose *Allow*, and press **START** again. On a phone, also look in the system's "
+        "settings under the browser's permissions.",
+    ),
+    "NotFoundError": (
+        "No camera was found",
+        "Connect one, or check that it is not switched off by a key or a slider, and press **START** again.",
+    ),
+    "NotReadableError": (
+        "The camera is busy",
+        "Another program or tab is using it, such as a video call. Close that and press **START** again.",
+    ),
+    "InsecureError": (
+        "The camera works on secure pages only",
+        "Browsers give the camera to pages whose address begins with *https://* or *localhost*.",
+    ),
+    "ended": (
+        "The camera was disconnected",
+        "Connect it again, or choose the other camera, and press **START**.",
+    ),
+    "silent": (
+        "The video has stopped",
+        "No new picture has come for some seconds: the camera was disconnected, or the network is down. "
+        "Press **START** to try again.",
+    ),
+    "nothing": (
+        "No picture has come through",
+        "The camera was opened, yet none of its pictures arrived. Check the network, and press **START** "
+        "again.",
+    ),
+}
+UNKNOWN = ("The camera could not be opened", "Close other programs that use it, and press **START** again.")
+FELL_BACK = (
+    "Your browser and this server cannot reach each other by WebRTC, as on many networks. Live goes on over "
+    "the page's own connection."
+)
+
+WAYS = {"webrtc": "WebRTC", "websocket": "the page's own connection"}
+
+
+def show_problem(problem: str) -> None:
+    """Say what happened to the camera, what to do, and what works all the same."""
+    title, text = PROBLEMS.get(problem, UNKNOWN)
+    st.warning(f"**{title}.** {text}", icon=":material/videocam_off:")
+    st.page_link("pages/1_Photos.py", label=SNAPSHOT, icon=":material/photo_camera:")
+
+
+def show_line(before: int) -> None:
+    """Say how many go first where the server has as many live videos as it can."""
+    st.info(f"The server is busy: {plural(before, 'visitor')} before you. You need not do anything.")
+    st.page_link("pages/1_Photos.py", label=SNAPSHOT, icon=":material/photo_camera:")
+
+
+def show_people(latest: Latest | None, blur: bool) -> None:
+    """Show who is in view."""
+    if latest is None:
+        st.caption("Who is in view is listed here.")
+    elif latest.error:
+        st.error(f"The picture could not be analysed: {escape(latest.error)}", icon=":material/error:")
+    elif latest.tracks:
+        st.html(people_table.table(latest, blur))
+    else:
+        st.caption("No face in view. Face the camera, in good light, a little closer.")
+
+
+def show_details(control: Control, latest: Latest) -> None:
+    """Tell how the video runs to whoever wants to know."""
+    figures = latest.figures
+    with st.expander("Details"):
+        st.caption(
+            f"{figures.frames_per_s:.0f} frames a second over {WAYS[control.way]} · "
+            f"{figures.analysed_per_s:.0f} analysed, {figures.frame_ms:.0f} ms each · "
+            f"{plural(figures.dropped, 'frame')} skipped"
+        )
+
+
+def show_way(control: Control) -> None:
+    """Say that WebRTC did not work, where it did not, and offer to try it again."""
+    if control.fell_back:
+        st.info(FELL_BACK, icon=":material/swap_horiz:")
+        st.button("Try WebRTC again", on_click=control.go, args=("webrtc",))
+
+
+def offer_picture(processor_latest: Latest | None) -> None:
+    """Offer to keep the newest frame as it is shown."""
+    pressed = st.button("Take a picture", icon=":material/photo_camera:", disabled=processor_latest is None)
+    if pressed and processor_latest:
+        name = f"live-{datetime.now():%Y%m%d-%H%M%S}.jpg"
+        st.session_state.live_picture = encode_jpeg(processor_latest.picture), name
+
+
+def show_kept_picture() -> None:
+    """Show the picture that was taken, if there is one, and offer it for download."""
+    if "live_picture" not in st.session_state:
+        return
+    data, name = st.session_state.live_picture
+    st.image(data, alt="The picture that you took", width=320)
+    st.download_button("Download", data, name, "image/jpeg", on_click="ignore", icon=":material/download:")

@@ -1,0 +1,142 @@
+"""What the page Live shows: the place of the video, whichever way its frames come, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit_webrtc import webrtc_streamer
+
+from agegender.live import patches
+from agegender.live.control import Control
+from agegender.live.processor import Latest
+from agegender.live.webrtc import WebRTC
+from agegender.live.websocket import WebSocket
+
+CAMERAS = {"Front": "user", "Back": "environment"}
+"""What a browser calls the cameras."""
+
+HERE = Path(__file__).parent
+
+CAMERA = st.components.v2.component(
+    "agegender_camera",
+    css=(HERE / "live_camera.css").read_text("utf-8"),
+    js=(HERE / "live_camera.js").read_text("utf-8"),
+)
+# Apart from the camera, as Streamlit sends all of a component's script again with each answer.
+WIRE = st.components.v2.component(
+    "agegender_wire",
+    js="""export default ({ data, setTriggerValue }) => {
+        globalThis.agegenderWire = [data, setTriggerValue];
+        globalThis.agegenderCamera?.answered(data, setTriggerValue);
+        return () => {
+            delete globalThis.agegenderWire;
+            if (globalThis.agegenderCamera) globalThis.agegenderCamera.wire = null;
+        };
+    }""",
+)
+
+# The video is at most 60 % of the window high; streamlit-webrtc would let its height follow its width.
+STYLE = """<style>
+[class*="st-key-webrtc-"] {{
+    position: absolute; height: 1px; overflow: hidden; opacity: 0; pointer-events: none}}
+[class*="st-key-webrtc-"] iframe {{
+    display: block; width: 100%; margin: auto; height: auto !important; border-radius: var(--radius, .6rem);
+    aspect-ratio: {aspect:.4f}; max-width: calc(60vh * {aspect:.4f})}}
+.st-key-wire {{position: absolute}}
+{shown}
+</style>"""
+SHOWN = """.st-key-webrtc-{0} {{position: static; height: auto; opacity: 1; pointer-events: auto}}
+.st-key-camera {{display: none}}"""
+
+EXPECT = {
+    "title": "Your camera appears here",
+    "text": "Press START and allow the camera. Faces are framed, and age and gender settle within a second.",
+}
+ALLOW = {"title": "Allow the camera", "text": "Your browser asks whether this page may use it."}
+CONNECT = {"title": "Connecting …", "text": "This takes a few seconds at most."}
+
+
+def shape(latest: Latest | None) -> float:
+    """Return how wide the place of the video is for its height."""
+    return latest.image.shape[1] / latest.image.shape[0] if latest else 4 / 3
+
+
+def show_style(control: Control, latest: Latest | None) -> None:
+    """Have the place of the video hold what plays, in the shape of its pictures."""
+    plays = control.way == "webrtc" and control.phase == "playing"
+    st.html(STYLE.format(aspect=shape(latest), shown=SHOWN.format(control.camera) if plays else ""))
+
+
+def show_camera(control: Control, mirror: bool, hide: bool) -> None:
+    """Draw the camera component: the place of the video, the question for the camera, or the video itself."""
+    play = control.wanted and control.way == "websocket"
+    mode = "ask" if control.phase == "asking" else "play" if play else "idle"
+    words = ALLOW if mode == "ask" else CONNECT if control.wanted else EXPECT
+    facing = CAMERAS[control.camera]
+    data = {"mode": mode, "facing": facing, "mirror": mirror, "hide": hide, "words": words}
+
+    def heard() -> None:
+        control.camera_said(str(st.session_state["live-camera-view"].camera)[:100])
+
+    with st.container(key="camera"):
+        CAMERA(key="live-camera-view", data=data, on_camera_change=heard)
+
+
+def show_streamers(control: Control, ways: Mapping[str, WebRTC], servers: Sequence[Any]) -> None:
+    """Draw streamlit-webrtc's component for each camera, of which one plays; none where it is of no use.
+
+    One a camera, as each insists on the device that it used first.
+    """
+    if control.way != "webrtc":
+        control.removed()
+        for camera in CAMERAS:
+            if context := st.session_state.get(f"live-{camera}"):
+                patches.close(context)
+        return
+    with st.container(key="webrtc-memory"):
+        st.html(patches.FORGET_CAMERA, unsafe_allow_javascript=True)
+    patches.let_nothing_queue_up()
+    for camera, way in ways.items():
+        with st.container(key=f"webrtc-{camera}"):
+            _streamer(camera, way, servers, control.plays_over_webrtc(camera))
+    control.drawn()
+
+
+def _streamer(camera: str, way: WebRTC, servers: Sequence[Any], play: bool) -> None:
+    video = {"width": {"ideal": 640}, "height": {"ideal": 480}, "facingMode": CAMERAS[camera]}
+    fitting = {"position": "fixed", "inset": 0, "width": "100%", "height": "100%", "objectFit": "contain"}
+    webrtc_streamer(
+        key=f"live-{camera}",
+        video_frame_callback=way.recv,
+        queued_video_frames_callback=way.recv_queued,  # comes first, and knows what was dropped
+        on_video_ended=way.on_ended,
+        async_processing=True,
+        media_stream_constraints={"video": video, "audio": False},
+        media_toggle_controls=False,
+        rtc_configuration={"iceServers": list(servers)},
+        video_html_attrs={"autoPlay": True, "playsInline": True, "muted": True, "style": fitting},
+        desired_playing_state=play,
+    )
+
+
+def streamers_active() -> bool:
+    """Return whether a component of streamlit-webrtc plays or is about to."""
+    found = [st.session_state.get(f"live-{camera}") for camera in CAMERAS]
+    return any(context and (context.state.playing or context.state.signalling) for context in found)
+
+
+@st.fragment
+def exchange(transport: WebSocket) -> None:
+    """Answer pictures that come over the page's own connection: one run of this fragment a picture."""
+    state = st.session_state
+
+    def came() -> None:
+        answer = transport.answer(state["live-wire"].frame)
+        if answer is not None:
+            state.live_answer = answer
+
+    with st.container(key="wire"):
+        WIRE(key="live-wire", data=state.get("live_answer"), on_frame_change=came)

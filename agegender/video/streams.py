@@ -1,0 +1,101 @@
+"""Which streams of a file are played: its picture, and the sound that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import IO, TypeVar
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from agegender.errors import VideoError
+from agegender.video.container import CODEC_OPTIONS, DECODERS, MAX_HEIGHT_PX, MAX_WIDTH_PX, open_container
+
+T = TypeVar("T", bound=Stream)
+
+THREADS, LARGE_THREADS = 4, 2  # each of the decoder's holds a frame
+LARGE_PX = 3840 * 2160
+
+TRIED_PACKETS = 50
+"""In so many packets of a sound that can be decoded there is some."""
+
+NO_PICTURE = "There is no video in this file, only sound or other data. Choose another one."
+UNKNOWN_CODEC = "The video is stored in a way that cannot be read here. Save it as MP4 (H.264) and try again."
+TOO_LARGE = (
+    f"The video's pictures are larger than {MAX_WIDTH_PX}×{MAX_HEIGHT_PX} pixels. "
+    "Save it with smaller ones and try again."
+)
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """Return the picture that players show, ready to decode.
+
+    Raises `VideoError` where there is none, where it cannot be decoded and where it is too large.
+    """
+    shown = [
+        stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition
+    ]
+    if not shown:
+        raise VideoError(NO_PICTURE)
+    video = _first(shown)
+    if not can_be_decoded(video):
+        raise VideoError(UNKNOWN_CODEC)
+    check_size(video.width, video.height)
+    video.codec_context.options = CODEC_OPTIONS
+    large = video.width * video.height > LARGE_PX
+    video.codec_context.thread_count = LARGE_THREADS if large else THREADS
+    video.codec_context.thread_type = "AUTO"
+    return video
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `VideoError` where pictures of so many pixels are too large."""
+    if max(width, height) > MAX_WIDTH_PX or min(width, height) > MAX_HEIGHT_PX:
+        raise VideoError(TOO_LARGE)
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """Return the sound that players play, ready to decode; None where there is none that can be."""
+    known = [stream for stream in container.streams.audio if can_be_decoded(stream)]
+    if not known:
+        return None
+    sound = _first(known)
+    sound.codec_context.options = CODEC_OPTIONS
+    return sound
+
+
+def can_be_decoded(stream: Stream) -> bool:
+    """Return whether the stream is of a codec that is open to uploads."""
+    return stream.codec_context is not None and stream.codec_context.codec.name in DECODERS
+
+
+def is_audible(file: IO[bytes]) -> bool:
+    """Return whether there is sound in a file of which at least the beginning can be decoded."""
+    with open_container(file) as container:
+        sound = audio_stream(container)
+        if sound is None:
+            return False
+        try:
+            for tried, packet in enumerate(container.demux(sound)):
+                if packet.size and _holds_sound(packet):
+                    return True
+                if tried > TRIED_PACKETS:
+                    break
+        except (av.FFmpegError, ValueError, OverflowError):
+            return False
+    return False
+
+
+def _holds_sound(packet: av.Packet[AudioStream]) -> bool:
+    try:
+        return any(frame.samples for frame in packet.decode())
+    except (av.FFmpegError, ValueError):
+        return False
+
+
+def _first(streams: Sequence[T]) -> T:
+    """Return the stream that players choose: the first that is marked as the usual one, or else the first."""
+    return next((stream for stream in streams if Disposition.default in stream.disposition), streams[0])
