@@ -59,10 +59,11 @@ def uploads(
     of each of them, made every time the page runs.
     """
     st.file_uploader(label, kinds, accept_multiple_files=many, max_upload_size=max_mb, key=key)
-    return _held(key)
+    return held(key)
 
 
-def _held(key: str) -> list[Upload]:
+def held(key: str) -> list[Upload]:
+    """Return the files that are in the field with this key."""
     held = st.session_state[key]
     files = held if isinstance(held, list) else [held] if held else []
     return [Upload(file.file_id, file.name, file.getvalue()) for file in files]
@@ -129,7 +130,7 @@ def photo_field(label: str, key: str, many: bool | Literal["directory"] = True) 
 
 
 def _take(key: str, widget: str) -> None:
-    add(_held(widget))
+    add(held(widget))
     st.session_state[f"{key}-times"] += 1
 
 
