@@ -39,12 +39,12 @@ def show_steps(detector: str) -> Steps | None:
     seen, found, aligned = st.columns(3)
     with seen:
         st.markdown("**1 · Seen**")
-        st.image(steps.seen, width="stretch", alt="The sample: a portrait of an astronaut")
+        st.html(square(steps.seen, "The sample: a portrait of an astronaut"))
         st.caption("A photo is a table of numbers: red, green and blue for each of its pixels.")
     with found:
         st.markdown("**2 · Found**")
         marks = "a box and five landmarks" if face.landmarks else "a box"
-        st.image(steps.found, width="stretch", alt=f"The same with {marks} drawn on the face")
+        st.html(square(steps.found, f"The same with {marks} drawn on the face"))
         st.caption(
             "A small net finds the face: a box, both eyes, the nose and the corners of the mouth."
             if face.landmarks
@@ -52,8 +52,7 @@ def show_steps(detector: str) -> Steps | None:
         )
     with aligned:
         st.markdown("**3 · Aligned**")
-        alt = "The face alone, upright and centred"
-        st.image(steps.aligned, width="stretch", alt=alt)
+        st.html(square(steps.aligned, "The face alone, upright and centred", "image/png"))
         st.caption(
             f"Turned upright, centred and scaled to {CROP_PX}×{CROP_PX} pixels. The model sees "
             "this and nothing else."
@@ -66,6 +65,11 @@ def show_steps(detector: str) -> Steps | None:
         "The best estimate is their mean; the likely range holds the middle 80 %. It says “looks”, not “is”."
     )
     return steps
+
+
+def square(file: bytes, alt: str, kind: str = "image/jpeg") -> str:
+    """Return a square picture as HTML; its place is there before it is."""
+    return f"<img class='square' src='{data_url(file, kind)}' width='512' height='512' alt='{alt}'>"
 
 
 def show_background(steps: Steps | None) -> None:
@@ -125,9 +129,9 @@ def show_fails(analyzer: Analyzer) -> None:
         image = f"<img src='{data_url(shown.thumb)}' height='220' alt='{who}'>"
         place.html(f"<figure class='map'>{image}<figcaption><b>{who}</b><br>{read}</figcaption></figure>")
     st.markdown(
-        "It learnt from photos that people labelled, most of them of young adults. What is rare among them is "
-        "read as what it resembles: short hair, a cap or a uniform went mostly with men, and there were few "
-        "old women, few people with dark skin in strong light, and hardly any photos older than colour. It "
+        "It learnt from photos that people labelled, most of them of young adults. What is rare among them "
+        "is read as what it resembles: short hair, a cap or a uniform went mostly with men, and there were "
+        "few old women, few people with dark skin in strong light, and hardly any old photos. It "
         "states a high probability all the same, as nothing ever told it that it was wrong there. The Lab "
         "lets you look for more."
     )

@@ -110,8 +110,8 @@ def show_reliability(card: Card) -> None:
             chart = charts.reliability_chart(bins, stated, f"{right}, per cent", first)
             st.altair_chart(chart, width="stretch", alt=f"Stated and {right}: {words}")
     st.caption(
-        "On the dashed line it is right as often as it says. For age: ranges that should hold the true age in "
-        "so many of a hundred cases, and how many did."
+        "On the dashed line it is right as often as it says. For age: ranges that should hold the true age "
+        "in so many of a hundred cases, and how many did."
     )
 
 
