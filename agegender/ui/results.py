@@ -176,11 +176,11 @@ class Filter:
 def choose_filter() -> Filter:
     """Draw the choices of which faces get a card and in which order, and return them."""
     with st.popover("Sort and filter", icon=":material/tune:"):
-        sort = st.selectbox("Sort by", SORTS)
+        sort = st.selectbox("Sort by", SORTS, key="faces-sort")
         genders = st.pills(
             "Gender", range_charts.GENDERS, selection_mode="multi", default=range_charts.GENDERS
         )
-        youngest, oldest = st.slider("Age", 0, 100, (0, 100))
+        youngest, oldest = st.slider("Age", 0, 100, (0, 100), key="faces-age")
         certain = st.slider("Minimum certainty of gender", 0.5, 0.95, step=0.05, format="percent")
         warnings = st.segmented_control("Warnings", WARNINGS, default="All", required=True)
     return Filter(sort, tuple(genders), youngest, oldest, certain, WARNINGS[str(warnings)])
