@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agegender.drawing.annotate import annotate
     from agegender.errors import (
         AgeGenderError,
+        BatchError,
         DatasetError,
         ImageError,
         MissingExtraError,
@@ -33,6 +34,7 @@ __all__ = [
     "AgeGenderError",
     "Analysis",
     "Analyzer",
+    "BatchError",
     "Box",
     "DatasetError",
     "Face",

@@ -38,6 +38,11 @@ class Analyzer:
         self.estimator = estimator
         self.notes = notes
 
+    @property
+    def models(self) -> tuple[str, str]:
+        """The names of its detector and its estimator."""
+        return self.detector.name, self.estimator.name
+
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
         """Return what is read from an upright RGB image, faces from left to right.
 

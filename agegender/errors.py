@@ -23,3 +23,7 @@ class VideoError(AgeGenderError):
 
 class DatasetError(AgeGenderError):
     """A labelled data set that is not there, or whose labels make no sense."""
+
+
+class BatchError(AgeGenderError):
+    """A source of a batch, or its folder of results, that cannot be used."""

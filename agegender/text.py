@@ -21,7 +21,7 @@ def plural(number: int, noun: str) -> str:
     >>> plural(0, "face"), plural(1, "face"), plural(2, "face")
     ('no faces', '1 face', '2 faces')
     """
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    return f"{format(number, ',') if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def about(years: float, low: float, high: float) -> str:

@@ -25,16 +25,20 @@ LUMA = {"bt709": (0.2126, 0.7152, 0.0722), "bt2020": (0.2627, 0.6780, 0.0593), "
 def linear(image: Image) -> np.ndarray:
     """Return the light of RGB uint8 of sRGB, by IEC 61966-2-1."""
     code = image / 255
-    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    light: np.ndarray = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return light
 
 
 def encoded(nits: np.ndarray, transfer: Transfer, primaries: Primaries) -> np.ndarray:
     """Return light in the primaries of sRGB as code values from 0 to 1, by the formulas of BT.2100."""
     light = np.maximum(nits @ FROM_SRGB[primaries].T, 0)
+    code: np.ndarray
     if transfer == "pq":
         power = (light / 10_000) ** 0.1593017578125
-        return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+        code = ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+        return code
     luma = light @ np.array(LUMA[primaries]) / 1000
     scene = light / 1000 * np.maximum(luma, 1e-9)[..., np.newaxis] ** (1 / 1.2 - 1)
     loud = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
-    return np.clip(np.where(scene <= 1 / 12, np.sqrt(3 * scene), loud), 0, 1)
+    code = np.clip(np.where(scene <= 1 / 12, np.sqrt(3 * scene), loud), 0, 1)
+    return code

@@ -50,7 +50,7 @@ def measure(data: Path, limit: int | None = None) -> dict[str, object]:
         with open_dataset(kind, data / f"{kind}-val.tar") as dataset:
             count = min(limit or len(dataset.samples), len(dataset.samples))
             results = list(tqdm(evaluate(dataset, analyzer, limit), kind, count))
-            reports[kind] = report_object(dataset, analyzer, results)
+            reports[kind] = report_object(dataset, analyzer.models, results)
             for name, svg in drawn(dataset, results).items():
                 (ROOT / "models" / "plots" / name).write_text(svg, encoding="utf-8")
             for name, degradation in HARDER.items():

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -25,10 +25,10 @@ DONE, FAILED = 0, 1
 
 def silence_libraries() -> None:
     """Keep off the terminal what native libraries write to it themselves, as libtiff does of broken files."""
-    stderr: TextIO | None = sys.stderr  # None where there is no console
-    if stderr is None or stderr is not sys.__stderr__ or stderr.fileno() != 2:
+    own = sys.__stderr__  # None where there is no console
+    if own is None or sys.stderr is not own or own.fileno() != 2:
         return  # somebody else has it already, as tests do
-    stderr.flush()
+    own.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 

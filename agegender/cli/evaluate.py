@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+from agegender.batch.parts import manifest_of
+from agegender.batch.readings import readings_of
 from agegender.cli import analyze, console
 from agegender.errors import DatasetError
 from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
 from agegender.evaluation.groups import confusion
-from agegender.evaluation.report import report_lines, report_object
-from agegender.evaluation.run import Degradation, Result, evaluate
+from agegender.evaluation.report import Models, report_lines, report_object
+from agegender.evaluation.run import Degradation, Result, evaluate, judge_readings
 
 NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
 
@@ -46,6 +49,12 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         metavar="N",
         help="make it harder: scale pictures down until the face that was found is about N pixels high",
     )
+    one.add_argument(
+        "--batch",
+        type=Path,
+        metavar="FOLDER",
+        help="take what `agegender batch` read from its pictures before",
+    )
     console.add_model_names(one)
     one.set_defaults(command=run)
 
@@ -54,24 +63,40 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
         analyze.make_folder(options.plots)
-    analyzer, results = console.build(options), list[Result]()
+    if options.batch and (options.box_only or options.face_px):
+        raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
+    results: list[Result] = []
     degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        for result in console.bar(evaluate(dataset, analyzer, options.limit, degradation), total):
+        models, judged = _judged(dataset, options, degradation)
+        for result in console.bar(judged, total):
             results.append(result)
             if result.problem:
                 console.complain(f"{result.sample.name}: {result.problem}")
     if options.json:
-        console.say(json.dumps(report_object(dataset, analyzer, results, degradation), indent=2))
+        console.say(json.dumps(report_object(dataset, models, results, degradation), indent=2))
     else:
-        for line in report_lines(dataset, analyzer, results, degradation):
+        for line in report_lines(dataset, models, results, degradation):
             console.say(line)
     if options.plots:
         for name, svg in drawn(dataset, results).items():
             _write(options.plots / name, svg)
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
+
+
+def _judged(
+    dataset: Dataset, options: argparse.Namespace, degradation: Degradation
+) -> tuple[Models, Iterator[Result]]:
+    """Who reads the pictures, and what becomes of each."""
+    if not options.batch:
+        analyzer = console.build(options)
+        return analyzer.models, evaluate(dataset, analyzer, options.limit, degradation)
+    made_by = manifest_of(options.batch).get("made_by", {})
+    readings = readings_of(options.batch, [sample.name for sample in dataset.samples])
+    names = str(made_by.get("detector", "unknown")), str(made_by.get("estimator", "unknown"))
+    return names, judge_readings(dataset, readings, options.limit)
 
 
 def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:

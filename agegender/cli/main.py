@@ -10,13 +10,15 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from agegender.cli import analyze, app, console, evaluate, models, video
+from agegender.cli import analyze, app, batch, console, evaluate, models, summary, video
 from agegender.errors import AgeGenderError
 
 COMMANDS = {
     "analyze": (analyze, "say what is seen in pictures"),
     "models": (models, "list the models, or fetch some"),
     "evaluate": (evaluate, "measure accuracy on a labelled data set"),
+    "batch": (batch, "analyse pictures by the million, resumable"),
+    "summary": (summary, "sum up what a batch found"),
     "video": (video, "annotate a video, and say who is in it"),
     "app": (app, "serve the web app"),
 }

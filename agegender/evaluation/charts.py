@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
+from agegender.drawing.palette import FEMALE, MALE
 from agegender.evaluation.calibration import Bin
 from agegender.evaluation.card import Measured
 from agegender.evaluation.groups import Confusion
@@ -165,3 +166,25 @@ def told(rows: Mapping[str, Measured], is_years: bool) -> str:
         for name, figure in rows.items()
         if figure.value is not None
     )
+
+
+def people_chart(counts: Mapping[str, Sequence[int]]) -> alt.Chart:
+    """Return how many faces of each gender are in each of the eight ranges, as bars side by side."""
+    rows = [
+        {"gender": gender, "range": name, "faces": count}
+        for gender, numbers in counts.items()
+        for name, count in zip(RANGES, numbers, strict=True)
+    ]
+    colours = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in (FEMALE, MALE)]
+    bars: alt.Chart = (
+        alt.Chart(pd.DataFrame(rows), width=480, height=240)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("range", sort=None, title="apparent age, years", axis=alt.Axis(labelAngle=0)),
+            xOffset=alt.XOffset("gender", sort=list(counts)),
+            y=alt.Y("faces", title="faces"),
+            color=alt.Color("gender", title=None, scale=alt.Scale(domain=list(counts), range=colours)),
+            tooltip=["gender", "range", "faces"],
+        )
+    )
+    return bars

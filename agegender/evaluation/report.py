@@ -7,7 +7,6 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from agegender.analyzer import Analyzer
 from agegender.evaluation.calibration import BINS, Bin, age_calibration, gender_calibration
 from agegender.evaluation.datasets import Dataset
 from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
@@ -26,15 +25,18 @@ SHORT_TITLES = {
 }
 """The figures that are shown of each group of people, and what heads their columns."""
 
+Models = tuple[str, str]
+"""The names of the detector and of the estimator that read the pictures."""
+
 
 def report_object(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
+    dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
 ) -> dict[str, Any]:
     """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
     return {
         "dataset": dataset.kind,
-        "detector": analyzer.detector.name,
-        "estimator": analyzer.estimator.name,
+        "detector": models[0],
+        "estimator": models[1],
         "degradation": asdict(degradation or Degradation()),
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
@@ -49,11 +51,11 @@ def report_object(
 
 
 def report_lines(
-    dataset: Dataset, analyzer: Analyzer, results: Sequence[Result], degradation: Degradation | None = None
+    dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
 ) -> Iterator[str]:
     """Return the same as tables, line by line: the figures first, then what lies behind them."""
-    models = f"detector {analyzer.detector.name}, estimator {analyzer.estimator.name}"
-    yield f"{dataset.kind}, pictures {len(results):,}, {models}"
+    read_by = "detector {}, estimator {}".format(*models)
+    yield f"{dataset.kind}, pictures {len(results):,}, {read_by}"
     if degradation and degradation.box_only:
         yield "made harder: faces aligned by the box alone"
     if degradation and degradation.face_px:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
@@ -95,6 +95,24 @@ def evaluate(
     return _map_in_order(judge, contents())
 
 
+def judge_readings(
+    dataset: Dataset, readings: Mapping[str, Sequence[Reading] | str], limit: int | None = None
+) -> Iterator[Result]:
+    """What became of pictures that were read before, as `evaluate` has it.
+
+    `readings` has the readings of a picture by its name in the data set, or why it could not be read. No
+    distribution over years is known of them, so groups and intervals go by the eight ranges.
+    """
+    for sample in spread(dataset.samples, limit):
+        found = readings.get(sample.name, "The picture is not in these results.")
+        if isinstance(found, str):
+            yield Result(sample, problem=found)
+        elif not found:
+            yield Result(sample)
+        else:
+            yield _compared(sample, dataset.kind, found[0], None)
+
+
 def spread(samples: Sequence[T], limit: int | None) -> list[T]:
     """Return at most `limit` of the samples, evenly spread, as neighbours are often alike."""
     count = len(samples) if limit is None else min(limit, len(samples))
@@ -145,13 +163,16 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     # What was added to the picture shows nothing of the face.
     warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))
     reading = Reading(face, age, gender, warnings)
+    return _compared(sample, kind, reading, _years_pmf(analyzer.estimator, image, face))
+
+
+def _compared(sample: Sample, kind: Kind, reading: Reading, pmf: NDArray[np.float32] | None) -> Result:
     if kind == "adience":
         return Result(sample, reading)
-    pmf = _years_pmf(analyzer.estimator, image, face)
     if kind == "fairface":
-        return Result(sample, reading, _fairface_group(pmf, age))
+        return Result(sample, reading, _fairface_group(pmf, reading.age))
     true = sample.ages[0] if sample.ages else None
-    return Result(sample, reading, below=None if true is None else probability_below(true, age, pmf))
+    return Result(sample, reading, below=None if true is None else probability_below(true, reading.age, pmf))
 
 
 def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float32] | None:

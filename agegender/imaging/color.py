@@ -187,8 +187,11 @@ def changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
 def orientation(picture: PIL.Image.Image) -> int:
     """Return EXIF's orientation, 1 to 8, still to be applied to a loaded picture; 1 where it is unreadable.
 
-    Loading has already turned HEIF and TIFF pictures, and has taken the mark off them.
+    Loading has already turned HEIF and TIFF pictures, and has taken the mark off them; JPEG XL pictures
+    keep it, but do not mean it.
     """
+    if picture.format == "JXL":
+        return 1
     if len(picture.info.get("exif") or b"") > MAX_EXIF_BYTES:
         return 1
     try:

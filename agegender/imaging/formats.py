@@ -1,8 +1,13 @@
-"""Which files are read: one table, for folders, for the pages, for the README and for messages."""
+"""Which files are read: one table, for folders, for the pages, for the README and for messages.
+
+python -m agegender.imaging.formats README.md    # writes the table there anew
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import re
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -20,9 +25,10 @@ PICTURES = (
     Format("WebP", (".webp",)),
     Format("HEIC and HEIF", (".heic", ".heif", ".hif", ".heics", ".heifs"), "also in PQ or HLG"),
     Format("AVIF", (".avif", ".avifs"), "also in PQ or HLG"),
+    Format("JPEG XL", (".jxl",), "where pylibjxl is installed"),
     Format("TIFF", (".tif", ".tiff"), "also grey of 10 to 32 bits, and floating point"),
     Format("GIF", (".gif",)),
-    Format("BMP", (".bmp", ".dib")),
+    Format("BMP", (".bmp",)),
 )
 """Pictures. Of several frames the first one that shows something is read."""
 
@@ -38,6 +44,13 @@ VIDEOS = (
     Format("GIF and WebP that move", (".gif", ".webp")),
 )
 """Videos, with MP4 for what is written."""
+
+
+RAW_ENDINGS = frozenset(
+    {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef"}
+    | {".srw", ".3fr", ".iiq", ".dcr", ".kdc", ".erf", ".mrw", ".x3f", ".raw", ".rwl"}
+)
+"""Of cameras' raw files, which are not read."""
 
 
 def endings(formats: tuple[Format, ...]) -> tuple[str, ...]:
@@ -65,4 +78,28 @@ def has_ending(name: str, formats: tuple[Format, ...]) -> bool:
     >>> has_ending("DSC00001.HIF", PICTURES)
     True
     """
-    return PurePath(name.lower()).suffix in endings(formats)
+    return name.lower().endswith(endings(formats))
+
+
+MARKED = re.compile(r"(<!-- formats -->\n).*?(<!-- end -->)", re.DOTALL)
+"""Where in the README the table stands."""
+
+
+def markdown() -> str:
+    """Return the table of formats for the README."""
+    lines = ["| pictures | names end in | |", "| --- | --- | --- |", *map(_line, PICTURES)]
+    return "\n".join([*lines, "", "| videos | names end in | |", "| --- | --- | --- |", *map(_line, VIDEOS)])
+
+
+def _line(each: Format) -> str:
+    return f"| {each.name} | {', '.join(each.endings)} | {each.note} |"
+
+
+def rewritten(text: str) -> str:
+    """Return a text in Markdown with the table in it made anew."""
+    return MARKED.sub(lambda found: f"{found[1]}{markdown()}\n{found[2]}", text)
+
+
+if __name__ == "__main__":  # python -m agegender.imaging.formats README.md
+    for path in map(Path, sys.argv[1:]):
+        path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")

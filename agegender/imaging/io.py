@@ -26,7 +26,7 @@ from agegender.imaging.signatures import raw_message
 from agegender.imaging.tiff import read_rare
 from agegender.types import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JXL")
 """What is read, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
 
 MAX_PIXELS = 50_000_000
@@ -37,6 +37,11 @@ MAX_BYTES = 4 * MAX_PIXELS
 """No file need be larger: four bytes a pixel, uncompressed."""
 
 NOT_A_PICTURE = f"This is not a picture, or it is damaged. {names(PICTURES)} files can be read."
+JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+NO_JPEG_XL = (
+    "This is a JPEG XL picture. To have those read, install pylibjxl (pip install pylibjxl), "
+    "or save it as JPEG or PNG and choose that."
+)
 DAMAGED = "The picture is damaged or incomplete. Copy or download it again, or choose another one."
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
 TOO_MANY_PIXELS = (
@@ -144,6 +149,8 @@ def opened(data: bytes) -> PIL.Image.Image:
     Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
     """
     register_heif()
+    if data.startswith(JPEG_XL):
+        register_jpeg_xl()
     refuse_intricate(data)
     try:
         return PIL.Image.open(Pieces(data), formats=FORMATS)
@@ -195,6 +202,19 @@ def read_image(source: bytes | str | Path) -> Image:
     (512, 512, 3)
     """
     return decode(Path(source) if isinstance(source, str) else source)
+
+
+@cache
+def register_jpeg_xl() -> None:
+    """Teach Pillow to open JPEG XL; raises `ImageError` where what reads it is not installed.
+
+    It is for the commonest systems alone, and for a format that few people have.
+    """
+    try:
+        from pylibjxl.pillow_plugin import register_pillow
+    except ImportError as error:
+        raise ImageError(NO_JPEG_XL) from error
+    register_pillow()
 
 
 def encode_jpeg(image: Image, quality: int = 92) -> bytes:

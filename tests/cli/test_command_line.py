@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from agegender.analyzer import Analyzer
@@ -131,15 +132,15 @@ def test_full_disk_is_told() -> None:
 
 @pytest.mark.usefixtures("stub")
 def test_folders_are_searched_for_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shown = [picture(tmp_path / name) for name in ("a.png", "b/c/e.JPEG", "b/d.heic")]
-    for name in (".hidden.png", ".git/x.png", "._a.png", "notes.txt"):
+    shown = [picture(tmp_path / name) for name in ("a.png", "b/c/e.JPEG", "b/d.heic", "b/f.HIF", "b/g.jfif")]
+    for name in (".hidden.png", ".hidden.txt", ".git/x.png", "._a.png", "notes.txt"):
         picture(tmp_path / name)
     named = picture(tmp_path / "elsewhere" / "picture.txt")  # any name will do where it is given
     assert run("analyze", "--json", tmp_path, named) == 0
     printed = capsys.readouterr()
     assert sorted(files_of(printed.out)) == sorted(map(str, [*shown, named]))
     assert files_of(printed.out)[-1] == str(named)
-    assert printed.err == ""
+    assert printed.err == "Passed over, being no pictures by name: 2 files (2 .txt).\n"
 
 
 @pytest.mark.usefixtures("stub")
@@ -181,14 +182,72 @@ def test_folder_without_pictures_is_no_failure(tmp_path: Path, capsys: pytest.Ca
 
 
 @pytest.mark.usefixtures("stub")
+def test_what_was_passed_over_in_folders_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.MOV", "b.mov", "c.nef", "d", "e.txt", "f.x", "g.y", "h.z"):
+        (tmp_path / name).write_text("")
+    assert run("analyze", tmp_path) == 0
+    nothing, passed_over = capsys.readouterr().err.splitlines()
+    assert "no pictures" in nothing
+    assert "8 files (2 .mov, " in passed_over
+    assert "and others" in passed_over
+    assert "“video”" in passed_over
+    assert "exported as JPEG" in passed_over
+
+
+@pytest.mark.usefixtures("stub")
+def test_annotated_pictures_are_in_folders_as_the_pictures_are(tmp_path: Path) -> None:
+    for name in ("x.png", "a/x.png", "a/b/x.png"):
+        picture(tmp_path / "in" / name)
+    written = {"x-annotated.jpg", "a/x-annotated.jpg", "a/b/x-annotated.jpg"}
+    assert run("analyze", tmp_path / "in", "--annotate", tmp_path / "out") == 0
+    assert run("analyze", *(tmp_path / "in").rglob("*.png"), "--annotate", tmp_path / "named") == 0
+    assert run("analyze", tmp_path / "in/a", tmp_path / "in/x.png", "--annotate", tmp_path / "both") == 0
+    for folder in ("out", "named", "both"):
+        found = {str(path.relative_to(tmp_path / folder)) for path in (tmp_path / folder).rglob("*.jpg")}
+        assert found == written
+
+
+def test_libraries_keep_their_own_lines_to_themselves(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    PIL.Image.effect_noise((64, 64), 90).save(file, "TIFF", compression="tiff_lzw")
+    broken = tmp_path / "broken.tif"
+    data = bytearray(file.getvalue())
+    data[40:200] = bytes(160)
+    broken.write_bytes(bytes(data))
+    with PIL.Image.open(broken) as opened, pytest.raises(OSError, match="decoder error"):
+        opened.load()
+    done = subprocess.run(
+        [*COMMAND, "analyze", "--detector", "bundled", str(broken)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{broken}: The picture is damaged")
+
+
+@pytest.mark.usefixtures("stub")
+def test_what_is_to_be_said_of_a_file_is_in_json_and_beside_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path := picture(tmp_path / "x.png")).write_bytes(path.read_bytes()[:-12])
+    assert run("analyze", "--json", path) == run("analyze", path) == 0
+    printed = capsys.readouterr()
+    (note,) = json.loads(printed.out.splitlines()[0])["notes"]
+    assert "breaks off" in note
+    assert printed.err.splitlines() == [f"{path}: {note}"] * 2
+
+
+@pytest.mark.usefixtures("stub")
 def test_annotated_pictures_overwrite_nothing(tmp_path: Path) -> None:
     first, second = picture(tmp_path / "a" / "x.png", 50), picture(tmp_path / "b" / "x.png", 250)
-    own = picture(tmp_path / "x-annotated.jpg", 90)
-    before = {path: path.read_bytes() for path in (first, second, own)}
+    own = [picture(tmp_path / folder / "x-annotated.jpg", 90) for folder in ("a", "b")]
+    before = {path: path.read_bytes() for path in (first, second, *own)}
     assert run("analyze", first, second, "--annotate", tmp_path) == 0
     for path, content in before.items():
         assert path.read_bytes() == content
-    written = [decode(tmp_path / f"x-annotated-{number}.jpg") for number in (2, 3)]
+    written = [decode(tmp_path / folder / "x-annotated-2.jpg") for folder in ("a", "b")]
     for image, value in zip(written, (50, 250), strict=True):
         assert image.shape == (32, 48, 3)
         assert abs(int(image[16, 16, 0]) - value) < 12  # inside of the box

@@ -130,7 +130,7 @@ def test_calibration_error_by_hand() -> None:
 def test_report_shows_groups_and_confusion_after_the_figures(tmp_path: Path) -> None:
     with Files(tmp_path) as files:
         dataset = Dataset("utkface", files, tuple(each.sample for each in UTKFACE))
-        lines = list(report_lines(dataset, Analyzer(Named(), Named()), UTKFACE))
+        lines = list(report_lines(dataset, Analyzer(Named(), Named()).models, UTKFACE))
     assert lines[3].split() == ["faces", "found", "80.0", "%", "5"]
     of_white = next(line for line in lines if line.startswith("White"))
     assert of_white.split()[:4] == ["White", "3", "50.0", "(9.5–90.5)"]

@@ -283,26 +283,26 @@ def test_figures_over_nothing_are_unknown_not_zero(opened: Open) -> None:
             (None, 0),
         ),
     }
-    assert report_object(dataset, analyzer, results)["figures"]["gender_accuracy"] == {
+    assert report_object(dataset, analyzer.models, results)["figures"]["gender_accuracy"] == {
         "value": None,
         "count": 0,
         "interval": None,
     }
-    assert any("gender" in line and "–" in line for line in report_lines(dataset, analyzer, results))
+    assert any("gender" in line and "–" in line for line in report_lines(dataset, analyzer.models, results))
 
 
 def test_report_says_what_was_left_out(opened: Open) -> None:
     dataset = opened("fairface", {"1.png": png(), "2.png": b"no picture"})
     analyzer = Analyzer(Detector((0, 0)), Estimator())
     results = list(evaluate(dataset, analyzer))
-    report = report_object(dataset, analyzer, results)
+    report = report_object(dataset, analyzer.models, results)
     assert (report["pictures"], report["unreadable"], report["unlabelled"]) == (2, 1, 0)
     assert report["figures"]["faces_found"] == {
         "value": 1.0,
         "count": 1,
         "interval": (pytest.approx(1 / (1 + 1.96**2)), 1.0),
     }
-    lines = "\n".join(report_lines(dataset, analyzer, results))
+    lines = "\n".join(report_lines(dataset, analyzer.models, results))
     assert "could not be read: 1" in lines
     assert "100.0 %         1" in lines
 

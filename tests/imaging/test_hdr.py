@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from lights import HOPPER, encoded, linear
 
-from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Primaries, ToneMapper, Transfer, eetf
+from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Codes, Primaries, ToneMapper, Transfer, eetf
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS.values())
@@ -28,7 +28,11 @@ def test_what_was_made_of_a_picture_comes_back_as_it(
 @pytest.mark.parametrize("transfer", TRANSFERS.values())
 def test_all_ways_to_give_code_values_mean_the_same(transfer: Transfer) -> None:
     code = encoded(linear(HOPPER[::4, ::4]) * 203, transfer, "bt2020").astype(np.float32)
-    ways = [code, np.round(code * 65535).astype(np.uint16), np.round(code * 255).astype(np.uint8)]
+    ways: list[Codes] = [
+        code,
+        np.round(code * 65535).astype(np.uint16),
+        np.round(code * 255).astype(np.uint8),
+    ]
     first, *others = [ToneMapper(transfer)(way).astype(int) for way in ways]
     for other in others:
         assert np.percentile(np.abs(first - other), 90) <= 3

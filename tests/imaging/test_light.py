@@ -6,6 +6,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import PIL.Image
@@ -101,7 +102,9 @@ GREY = HOPPER.mean(2).round().astype(np.uint16)
 GREY.flat[:2] = 0, 255
 
 
-def tiff(values: np.ndarray, order: str, bits: int, photometric: int = 1, kind: int = 1) -> bytes:
+def tiff(
+    values: np.ndarray, order: Literal["<", ">"], bits: int, photometric: int = 1, kind: int = 1
+) -> bytes:
     """Return an uncompressed TIFF file: `values` in the type that is stored, `kind` 1 unsigned, 3 float."""
     height, width = values.shape[:2]
     samples = values.shape[2] if values.ndim == 3 else 1
@@ -129,7 +132,7 @@ def tiff(values: np.ndarray, order: str, bits: int, photometric: int = 1, kind: 
 
 @pytest.mark.parametrize("bits", range(8, 17))
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_grey_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: str) -> None:
+def test_grey_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: Literal["<", ">"]) -> None:
     values = np.round(GREY / 255 * (2**bits - 1)).astype(np.uint16)
     files = [tiff(values, order, 16), saved(PIL.Image.fromarray(values), "PNG")]
     for data in files:

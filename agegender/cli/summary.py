@@ -1,0 +1,28 @@
+"""agegender summary: what a batch found."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from agegender.batch import summary
+from agegender.cli import console
+
+
+def add_arguments(one: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    one.description = "Sum up the results of a batch: people by age and gender, warnings, errors by kind."
+    one.add_argument("results", type=Path, metavar="FOLDER", help="what `batch --out` filled")
+    one.add_argument("--plot", type=Path, metavar="FILE", help="draw people by age and gender (SVG or PNG)")
+    one.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the summary, and draw it where that was asked for."""
+    found = summary.summarize(options.results)
+    for line in summary.lines(found):
+        console.say(line)
+    if options.plot:
+        summary.plot(found, options.plot)
+        console.complain(f"{options.plot}: drawn")
+    return console.DONE
