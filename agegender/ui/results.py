@@ -73,6 +73,8 @@ def show_outcome(outcome: Outcome, name: str, look: ViewOptions, order: Sequence
         )
         return
     show_preview(outcome, look, order=order)
+    for note in outcome.analysis.notes:
+        st.caption(f":material/info: {escape(note)}")
     shown = len(look.shown(outcome.analysis).readings)
     hidden = len(outcome.analysis.readings) - shown
     if hidden:

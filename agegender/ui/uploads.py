@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
+from agegender.imaging.formats import PICTURES, endings
 from agegender.imaging.geometry import at_most
 from agegender.imaging.io import decode, encode_jpeg
 from agegender.places import SAMPLES
@@ -26,7 +27,7 @@ MAX_SESSION_MB = 200
 
 TOO_LARGE = f"The file is larger than {MAX_MB} MB. Make the photo smaller and try again."
 
-TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"]
+TYPES = [ending[1:] for ending in endings(PICTURES)]
 
 GALLERY = {
     "astronaut.png": "Eileen Collins, 1998",

@@ -108,7 +108,7 @@ def test_what_is_sent_comes_back_with_a_box_and_in_the_table(streamer: Streamer)
     assert "Connecting" in texts(page)
     assert (streamer.send(picture()) != 90).any()
     rerun(page)
-    for text in ("25–32", "Female", "97 %", "frames a second"):
+    for text in ("<b>about 29</b> · likely 22–37", "group 25–32, 70 %", "Female", "97 %", "frames a second"):
         assert text in texts(page)
     streamer.asked["on_video_ended"]()
     streamer.state.playing = False
