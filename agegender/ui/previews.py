@@ -109,8 +109,9 @@ def _annotate(image: Image, analysis: Analysis, look: ViewOptions, numbers: bool
 def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
     """Return the picture in `data`, analysed; the same one is not analysed twice in a session.
 
-    Only so many are analysed at once. Whoever waits reads how many are before them: `tell` is called with
-    that, and with "" when the wait is over. Raises `ImageError` when the picture cannot be read.
+    Only so many are analysed at once. Whoever waits reads how many are ahead of them: `tell` is called with
+    that, and with "" at the start and when the wait is over. Raises `ImageError` when the picture cannot be
+    read.
     """
     if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
         raise ImageError(TOO_LARGE)
@@ -120,6 +121,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
+        tell("")
         with PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
             found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest

@@ -123,7 +123,8 @@ def test_words_say_from_where_on_the_answer_is_worth_little() -> None:
         "From 30 % blur on, the answer is worth little: the age moves by 15 years, to 45."
     )
     assert told(curve_of(30, 31, 29)) == (
-        "Blur alone changes little: the estimate stays between 29 and 31 years, and the gender stays the same."
+        "Blur alone changes little: the estimate stays between 29 and 31 years, and the gender stays "
+        "the same."
     )
     flipped = curve_of(30, 30)
     flipped = Curve("blur", (0, 10), (flipped.estimates[0], (AGE, Gender(0.1))), ((), ()))

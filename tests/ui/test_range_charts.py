@@ -22,7 +22,7 @@ def heights(html: str) -> list[int]:
 def test_every_range_has_its_bar_and_the_one_that_is_told_stands_out() -> None:
     html = age_bars(AGE)
     assert re.findall(r"<small>(.*?)</small>", html) == list(RANGES)
-    assert heights(html) == [0, 0, 14, 29, 58, 29, 14, 0]
+    assert heights(html) == [0, 0, 15, 29, 58, 29, 15, 0]
     assert re.findall(r"<span class='told'>.*?<small>(.*?)</small>", html) == [AGE.range]
 
 
