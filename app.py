@@ -38,7 +38,7 @@ if opened:
     label = f"{escape(opened.name)} in Photos: downloads, charts, more photos"
     st.page_link("pages/1_Photos.py", label=label, icon=":material/arrow_forward:")
 else:
-    show_preview(preview(uploads.sample(SAMPLE).data, analyzer), settings.look, tallest_px=270)
+    show_preview(preview(uploads.sample(SAMPLE).data, analyzer), settings.look, tallest_px=240)
     st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
 
 becomes, limits = st.columns(2)

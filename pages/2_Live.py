@@ -95,7 +95,8 @@ if state.live_ice.note:
 
 video, side = st.columns([5, 3], gap="medium")
 with video:
-    place = st.container(gap=None)
+    place = st.container(gap=None, key="live-place")
+    place.html("<i></i>")  # so that style.css can hold the place of the video
     mirror = controls(control)
     live_panels.show_way(control)
     live_panels.show_kept_picture()

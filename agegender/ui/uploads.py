@@ -114,25 +114,27 @@ def remove(file_id: str | None = None) -> None:
     st.session_state.photos_refused = 0
     if file_id is None:
         st.session_state.pop("previews", None)
+        st.session_state.photos_cleared = st.session_state.get("photos_cleared", 0) + 1
 
 
 def photo_field(label: str, key: str, many: bool | Literal["directory"] = True) -> None:
     """Draw a field that photos are dropped into, pasted or chosen; what arrives is kept for the session."""
-    times = st.session_state.setdefault(f"{key}-times", 0)
-    widget = f"{key}-{times}"  # a new field takes its place, empty, once its files are kept
+    widget = f"{key}-{st.session_state.get('photos_cleared', 0)}"  # a new field once all is cleared
     st.file_uploader(
         label,
         TYPES,
         accept_multiple_files=many,
         max_upload_size=MAX_MB,
         key=widget,
-        on_change=partial(_take, key, widget),
+        on_change=partial(_take, widget),
     )
 
 
-def _take(key: str, widget: str) -> None:
-    add(held(widget))
-    st.session_state[f"{key}-times"] += 1
+def _take(widget: str) -> None:
+    taken: set[str] = st.session_state.setdefault("photos_taken", set())
+    new = [file for file in held(widget) if file.file_id not in taken]
+    taken.update(file.file_id for file in new)
+    add(new)
 
 
 def camera() -> None:
