@@ -3,9 +3,9 @@
     python -m benchmarks.pages [--rounds 3]
 
 Serves the app and opens it in Chromium. A first visit is a fresh window, with the server warm: from the
-address to the page's last element, charts included. Drawing anew is a click on *Age group* in the sidebar with
-20 photos analysed: until the page has run and the open photo is another picture. Medians over the rounds; run it
-on a quiet machine.
+address to the page's last element, charts included. Drawing anew is a click on *Age group* in the sidebar
+with 20 photos analysed: until the page has run and the open photo is another picture. Medians over the
+rounds; run it on a quiet machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 PAGES = ("", "Photos", "Live", "Video", "Lab", "About")
 DONE = """() => document.querySelector("[data-test-script-state=notRunning]")
     && !document.querySelector("[data-testid=stSkeleton]")
-    && [...document.querySelectorAll("[data-testid=stVegaLiteChart]")].every(e => e.querySelector("canvas, svg"))
+    && [...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
+        .every(chart => chart.querySelector("canvas, svg"))
     && [...document.images].every(image => image.complete)"""
 
 
@@ -70,24 +71,26 @@ def redraw_s(page: Page) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    with TemporaryDirectory() as folder, serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url:
-        with chromium() as browser:
-            for path in PAGES:  # the server is warm after this
-                first_visit_s(browser, url, path)
-            for path in PAGES:
-                seconds = [first_visit_s(browser, url, path) for _ in range(rounds)]
-                print(f"first visit of {path or 'Home':<8} {statistics.median(seconds):5.2f} s", flush=True)
-            with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-                page = context.new_page()
-                with_20_photos(page, url)
-                seconds = [redraw_s(page) for _ in range(rounds)]
-                nodes = page.evaluate("document.querySelectorAll('*').length")
-                print(f"20 photos drawn anew {statistics.median(seconds):.2f} s ({nodes} DOM nodes)")
+    with (
+        TemporaryDirectory() as folder,
+        serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url,
+        chromium() as browser,
+    ):
+        for path in PAGES:  # the server is warm after this
+            first_visit_s(browser, url, path)
+        for path in PAGES:
+            seconds = [first_visit_s(browser, url, path) for _ in range(rounds)]
+            print(f"first visit of {path or 'Home':<8} {statistics.median(seconds):5.2f} s", flush=True)
+        with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+            page = context.new_page()
+            with_20_photos(page, url)
+            seconds = [redraw_s(page) for _ in range(rounds)]
+            nodes = page.evaluate("document.querySelectorAll('*').length")
+            print(f"20 photos drawn anew {statistics.median(seconds):.2f} s ({nodes} DOM nodes)")
 
 
 if __name__ == "__main__":
