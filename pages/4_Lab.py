@@ -26,6 +26,7 @@ def experiment(cut: Cut, estimator: Estimator, detector: str) -> None:
             format_func=lambda key: SLIDERS[key].label,
             default="blur",
             required=True,
+            wrap=True,
             key="over",
             **lab.BIND,
         )

@@ -22,7 +22,7 @@ if (!window.agegender) {
   // A moment that is clicked is shown in the page's video.
   document.addEventListener("click", (event) => {
     const moment = event.target.closest?.("[data-seek]");
-    const video = document.querySelector('[data-testid="stVideo"]');
+    const video = document.querySelector('[data-testid="stMain"] video');
     if (!moment || !video) return;
     video.currentTime = Number(moment.dataset.seek);
     video.scrollIntoView({ block: "nearest" });

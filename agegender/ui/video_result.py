@@ -131,6 +131,7 @@ def show_or_withdraw(result: Result, name: str, options: Options) -> None:
 
 def show_result(result: Result, name: str) -> None:
     """Show the annotated video, who is in view when and what is known of each person, and the downloads."""
+    st.html(f"<style>[data-testid='stMain'] video {{aspect-ratio: {result.shape:.4f}}}</style>")
     st.video(result.mp4, width=max(160, min(960, round(TALLEST_PX * result.shape))))
     for note in result.notes:
         st.info(note, icon=":material/volume_off:")
@@ -140,7 +141,7 @@ def show_result(result: Result, name: str) -> None:
         files["Table (CSV)"] = (people_csv(people).encode(), "-people.csv", "text/csv")
         files["Data (JSON)"] = (people_json(name, people).encode(), "-people.json", "application/json")
     found = "1 person" if len(people) == 1 else f"{len(people)} people"
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         if people:
             st.markdown(f"**{found}** in {duration(result.seconds)}", width="content")
         for label, (content, ending, kind) in files.items():

@@ -112,7 +112,7 @@ def test_nothing_sticks_out_on_a_small_phone(page: Page, app_url: str, path: str
     page.goto(f"{app_url}/{path}")
     USED[path](page)
     script = """root => [...root.querySelectorAll('img, p, h1, h2, h3, button, table, canvas, [data-testid]')]
-        .filter(e => e.getClientRects().length)
+        .filter(e => e.getClientRects().length && e.checkVisibility({checkOpacity: true}))
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
         .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
     assert page.get_by_test_id("stMain").evaluate(script) == []
