@@ -31,11 +31,11 @@ def experiment(cut: Cut, estimator: Estimator, detector: str) -> None:
             **lab.BIND,
         )
         lab.show_curve(curve(estimator, cut, changes, str(name)), getattr(changes, str(name)))
+    st.header("The models side by side")
+    lab.show_models(detector, now)
     st.header("What it looks at")
     if st.toggle("Cover the face patch by patch", key="map", **lab.BIND):
         lab.show_map(estimator, now)
-    st.header("The models side by side")
-    lab.show_models(detector, now)
 
 
 st.set_page_config("Lab", "🙂")

@@ -110,7 +110,7 @@ def test_a_crowd_is_a_compact_grid_whose_charts_open(page: Page, app_url: str) -
 
 def test_the_lab_changes_the_answer_and_its_link_brings_it_back(page: Page, app_url: str) -> None:
     page.goto(f"{app_url}/Lab?face=John+Glenn&blur=50")
-    page.get_by_text("The models side by side").wait_for()
+    page.get_by_text("What it looks at").wait_for()
     answer = page.locator(".lab .years")
     answer.wait_for()
     blurred = answer.inner_text()
