@@ -1,31 +1,40 @@
-# `make run` serves the app, `make test` checks everything, `make soak` runs what takes long: the whole corpus
-# of hostile files, load, memory. `make screenshots` takes docs/screenshots anew.
+# `make help` lists what can be made.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test soak check screenshots clean
+.PHONY: help run test check format soak wheel screenshots clean
 
-run: $(VENV)/.runtime
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime  ## serve the app at http://localhost:8501
 	$(BIN)/streamlit run app.py
 
-test: check
+test: check  ## check everything: ruff, mypy, import-linter, pytest
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.development
+check: $(VENV)/.development  ## lint and check types and imports, without tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-soak: $(VENV)/.development
+format: $(VENV)/.development  ## format the code and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: $(VENV)/.development  ## what takes an hour: hostile files, load, memory
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/soak
 
-screenshots: $(VENV)/.development
+wheel: $(VENV)/.development  ## build the package into dist/
+	$(BIN)/python -m build --no-isolation
+
+screenshots: $(VENV)/.development  ## take docs/screenshots anew
 	$(BIN)/python docs/screenshots.py
 
-clean:
-	rm -rf $(VENV)
+clean:  ## remove the virtual environment and what was built
+	rm -rf $(VENV) dist
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

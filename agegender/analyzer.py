@@ -19,7 +19,7 @@ from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
 from agegender.imaging.io import decode, decode_at_least, read
 from agegender.models import store
-from agegender.models.http import Progress
+from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
 from agegender.types import Analysis, Detector, Estimator, Face, Image, Reading
 

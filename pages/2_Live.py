@@ -93,6 +93,7 @@ if not control.busy:
 if state.live_ice.note:
     st.warning(escape(state.live_ice.note), icon=":material/settings_alert:")
 
+step(control)
 video, side = st.columns([5, 3], gap="medium")
 with video:
     place = st.container(gap=None, key="live-place")
@@ -105,7 +106,6 @@ for way in state.live_ways.values():
     way.processor.settings = Settings(analyzer, chosen.look, mirror)
     if not control.active:
         way.processor.forget()
-step(control)
 with place:
     live_view.show_style(control, latest_of(control))
     live_view.show_camera(control, mirror, chosen.look.blur)

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +59,14 @@ def chromium(*arguments: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
         yield browser
         browser.close()
+
+
+@contextmanager
+def another(browser: Browser, *arguments: str) -> Iterator[Browser]:
+    """Give a second Chromium beside the first, started with other arguments."""
+    opened = browser.browser_type.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *arguments])
+    yield opened
+    opened.close()
 
 
 @contextmanager
@@ -126,22 +134,50 @@ def page(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def component(page: Page) -> FrameLocator:
-    """Find the part of the live page that holds the video, with its START and STOP."""
-    return page.frame_locator('iframe[title*="webrtc_streamer"]')
+def streamer(page: Page, camera: str = "Front") -> FrameLocator:
+    """Find the component of streamlit-webrtc for a camera."""
+    return page.frame_locator(f".st-key-webrtc-{camera} iframe")
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button of the page."""
+    page.get_by_role("button", name=name, exact=True).click()
 
 
 def start(page: Page) -> None:
-    """Press START, once more where the page asks for it, and wait until somebody is in the table."""
-    component(page).get_by_role("button", name="START").click()
-    somebody = page.locator(".people tbody tr").first
-    asked_again = page.get_by_text("to try again")
-    somebody.or_(asked_again).first.wait_for()
-    if asked_again.is_visible():  # about once in two hundred starts, whatever this page does
-        component(page).get_by_role("button", name="START").click()
-        somebody.wait_for()
+    """Press START, and wait until somebody is in the table."""
+    press(page, "START")
+    page.locator(".people tbody tr").first.wait_for()
 
 
-def seconds_played(page: Page) -> float:
-    """Return how far the live video has played."""
-    return float(component(page).locator("video").evaluate("video => video.currentTime"))
+def stop(page: Page) -> None:
+    """Press STOP, and wait until nobody is in the table."""
+    press(page, "STOP")
+    page.get_by_role("button", name="START").wait_for()
+    page.locator(".people").wait_for(state="detached")
+
+
+def seconds_played(page: Page, camera: str = "Front") -> float:
+    """Return how far the live video has played over WebRTC."""
+    return float(streamer(page, camera).locator("video").evaluate("video => video.currentTime"))
+
+
+def eventually(page: Page, holds: Callable[[], object]) -> bool:
+    """Return whether something comes to hold within ten seconds."""
+    for _ in range(50):
+        if holds():
+            return True
+        page.wait_for_timeout(200)
+    return False
+
+
+def tasks(url: str) -> int:
+    """Return how many threads the process that serves the app has, or skip the test."""
+    port = url.rpartition(":")[2]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"--server.port\0{port}" in (process / "cmdline").read_text():
+                return len(list((process / "task").iterdir()))
+        except OSError:
+            continue
+    pytest.skip("there is no /proc to count threads in")

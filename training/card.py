@@ -1,7 +1,7 @@
 """Measure the bundled models and write what the model card, the README and the page About show of it.
 
     python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
-    python -m training.card                # write the tables anew from models/figures.json
+    python -m training.card                # write tables and plots anew from models/figures.json
 
 DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT
 pictures are taken, or all. Nothing in it is random. Tables are what lies between `<!-- table: NAME -->` and
@@ -21,16 +21,17 @@ from pathlib import Path
 from tqdm import tqdm
 
 from agegender.analyzer import Analyzer, build_analyzer
-from agegender.cli.evaluate import drawn
 from agegender.evaluation import card as measured
+from agegender.evaluation import charts
 from agegender.evaluation.datasets import Kind, open_dataset
 from agegender.evaluation.metrics import figures
 from agegender.evaluation.report import figures_object, report_object
 from agegender.evaluation.run import Degradation, evaluate
 from agegender.models.manifest import load_manifest
-from training.tables import TABLES
+from training.tables import SETS, TABLES
 
 ROOT = Path(__file__).parents[1]
+PLOTS = ROOT / "models" / "plots"
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
 KINDS: tuple[Kind, ...] = ("fairface", "utkface")
 HARDER = {
@@ -41,18 +42,15 @@ HARDER = {
 
 
 def measure(data: Path, limit: int | None = None) -> dict[str, object]:
-    """Return what models/figures.json holds; draw the pictures in models/plots on the way."""
+    """Return what models/figures.json holds."""
     start_s, analyzer = time.time(), build_analyzer("yunet", "apparent")
     reports: dict[str, object] = {}
     harder: dict[str, dict[str, object]] = {name: {} for name in HARDER}
-    (ROOT / "models" / "plots").mkdir(exist_ok=True)
     for kind in KINDS:
         with open_dataset(kind, data / f"{kind}-val.tar") as dataset:
             count = min(limit or len(dataset.samples), len(dataset.samples))
             results = list(tqdm(evaluate(dataset, analyzer, limit), kind, count))
             reports[kind] = report_object(dataset, analyzer.models, results)
-            for name, svg in drawn(dataset, results).items():
-                (ROOT / "models" / "plots" / name).write_text(svg, encoding="utf-8")
             for name, degradation in HARDER.items():
                 worse = list(tqdm(evaluate(dataset, analyzer, limit, degradation), f"{kind}, {name}", count))
                 harder[name][kind] = figures_object(figures(kind, worse))
@@ -81,12 +79,23 @@ def rewritten(text: str, card: measured.Card) -> str:
     return re.sub(r"(<!-- table: (.+?) -->)\n.*?(<!-- end -->)", table, text, flags=re.S)
 
 
+def draw(card: measured.Card) -> None:
+    """Draw the charts that the model card shows, in models/plots."""
+    PLOTS.mkdir(exist_ok=True)
+    for kind, report in card.reports.items():
+        if kind in SETS:
+            genders, ages = report.gender_calibration.bins, report.age_calibration
+            for what, chart in charts.drawn(SETS[kind], genders, ages, report.confusion).items():
+                (PLOTS / f"{kind}-{what}.svg").write_text(charts.svg(chart), encoding="utf-8")
+
+
 def main(arguments: Sequence[str]) -> None:
     if arguments:
         found = measure(Path(arguments[0]), *map(int, arguments[1:]))
         content = json.dumps(found, indent=1, ensure_ascii=False)
         measured.FIGURES.write_text(content + "\n", encoding="utf-8")
     card = measured.read()
+    draw(card)
     for path in CARDS:
         path.write_text(rewritten(path.read_text(encoding="utf-8"), card), encoding="utf-8")
 

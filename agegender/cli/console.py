@@ -15,7 +15,7 @@ from tqdm import tqdm
 from agegender.analyzer import DETECTORS, ESTIMATORS, Analyzer, build_analyzer
 from agegender.errors import MissingExtraError
 from agegender.export.faces import printable
-from agegender.models.http import Progress
+from agegender.models.download import Progress
 
 T = TypeVar("T")
 

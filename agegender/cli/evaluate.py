@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from agegender.analyzer import Analyzer
 from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
 from agegender.cli import analyze, console
 from agegender.errors import DatasetError
-from agegender.evaluation import plots
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
 from agegender.evaluation.groups import confusion
@@ -62,14 +62,15 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
+        console.require("evaluate", "altair", "vl_convert")
         analyze.make_folder(options.plots)
     if options.batch and (options.box_only or options.face_px):
         raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
-    results: list[Result] = []
+    analyzer, results = None if options.batch else console.build(options), list[Result]()
     degradation = Degradation(options.box_only, options.face_px)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
-        models, judged = _judged(dataset, options, degradation)
+        models, judged = _judged(dataset, options, analyzer, degradation)
         for result in console.bar(judged, total):
             results.append(result)
             if result.problem:
@@ -80,18 +81,17 @@ def run(options: argparse.Namespace) -> int:
         for line in report_lines(dataset, models, results, degradation):
             console.say(line)
     if options.plots:
-        for name, svg in drawn(dataset, results).items():
+        for name, svg in drawn(dataset.kind, results).items():
             _write(options.plots / name, svg)
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
 
 
 def _judged(
-    dataset: Dataset, options: argparse.Namespace, degradation: Degradation
+    dataset: Dataset, options: argparse.Namespace, analyzer: Analyzer | None, degradation: Degradation
 ) -> tuple[Models, Iterator[Result]]:
     """Who reads the pictures, and what becomes of each."""
-    if not options.batch:
-        analyzer = console.build(options)
+    if analyzer:
         return analyzer.models, evaluate(dataset, analyzer, options.limit, degradation)
     made_by = manifest_of(options.batch).get("made_by", {})
     readings = readings_of(options.batch, [sample.name for sample in dataset.samples])
@@ -99,21 +99,13 @@ def _judged(
     return names, judge_readings(dataset, readings, options.limit)
 
 
-def drawn(dataset: Dataset, results: list[Result]) -> dict[str, str]:
+def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
     """Return SVG pictures by the names of their files; without those of which nothing is known."""
-    kind, name = dataset.kind, NAMES[dataset.kind]
+    from agegender.evaluation import charts  # here, as Altair takes a second
+
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
-    table = confusion(kind, results)
-    found = {}
-    if genders:
-        titles = (f"Gender on {name}", "stated probability of the gender", "how often it was right")
-        found[f"{kind}-gender.svg"] = plots.reliability(*titles, genders, first=0.5)
-    if intervals:
-        titles = (f"Intervals of age on {name}", "meant to hold the true age", "and did")
-        found[f"{kind}-intervals.svg"] = plots.reliability(*titles, intervals, first=0)
-    if any(map(sum, table.counts)):
-        found[f"{kind}-ages.svg"] = plots.mixed_up(f"Ages mixed up on {name}", table)
-    return found
+    found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))
+    return {f"{kind}-{what}.svg": charts.svg(chart) for what, chart in found.items()}
 
 
 def _write(path: Path, text: str) -> None:

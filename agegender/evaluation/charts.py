@@ -1,8 +1,9 @@
-"""Charts of what was measured, which hold in a light theme and a dark one, and on a phone."""
+"""Charts of what was measured: for a page, in a light theme and a dark one, and as SVG files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from io import StringIO
 
 import altair as alt
 import pandas as pd
@@ -11,6 +12,7 @@ from agegender.drawing.palette import FEMALE, MALE
 from agegender.evaluation.calibration import Bin
 from agegender.evaluation.card import Measured
 from agegender.evaluation.groups import Confusion
+from agegender.evaluation.metrics import wilson
 from agegender.types import RANGES
 
 GREY = "#7A8394"
@@ -109,21 +111,27 @@ def groups_chart(
 def reliability_chart(
     bins: Sequence[Bin], stated: str, right: str, first: float
 ) -> alt.LayerChart | alt.FacetChart:
-    """Return a point a bin, larger with more faces, and the line on which they should lie."""
+    """Return a point a bin with its 95 % interval, larger with more faces, and the line of what is ideal."""
+    intervals = [wilson(one.right * one.count, one.count) for one in bins]
     table = pd.DataFrame(
         {
             "stated": [100 * one.stated for one in bins],
             "right": [100 * one.right for one in bins],
+            "low": [100 * low for low, _ in intervals],
+            "high": [100 * high for _, high in intervals],
             "faces": [one.count for one in bins],
         }
     )
     x = alt.X("stated", title=stated, scale=alt.Scale(domain=[100 * first, 100], nice=False))
     y = alt.Y("right", title=right, scale=alt.Scale(zero=first == 0, domainMax=100))
     ideal = pd.DataFrame({"stated": [100 * first, 100], "right": [100 * first, 100]})
-    points = alt.Chart(table, height=240).mark_point(color=SKY, filled=True, opacity=1)
+    base = alt.Chart(table, height=240)
     return alt.layer(
         alt.Chart(ideal).mark_line(color=GREY, strokeDash=[4, 4], strokeWidth=1.5).encode(x=x, y=y),
-        points.encode(
+        base.mark_rule(color=SKY, strokeWidth=3, opacity=0.6).encode(
+            x=x, y=alt.Y("low", title=right), y2="high"
+        ),
+        base.mark_point(color=SKY, filled=True, opacity=1).encode(
             x=x,
             y=y,
             size=alt.Size("faces", legend=None, scale=alt.Scale(range=[50, 220])),
@@ -188,3 +196,32 @@ def people_chart(counts: Mapping[str, Sequence[int]]) -> alt.Chart:
         )
     )
     return bars
+
+
+def drawn(
+    name: str, genders: Sequence[Bin], intervals: Sequence[Bin], table: Confusion
+) -> dict[str, alt.TopLevelMixin]:
+    """Return the charts of an evaluation's calibration and confusion by what they show.
+
+    `name` is the data set's. Without those of which nothing is known.
+    """
+    found: dict[str, alt.TopLevelMixin] = {}
+    if genders:
+        axes = "stated probability of the gender, per cent", "right, per cent"
+        found["gender"] = reliability_chart(genders, *axes, 0.5).properties(title=f"Gender on {name}")
+    if intervals:
+        axes = "meant to hold the true age, per cent", "and did, per cent"
+        found["intervals"] = reliability_chart(intervals, *axes, 0.0).properties(title=f"Ages on {name}")
+    if any(map(sum, table.counts)):
+        found["ages"] = mixed_up_chart(table).properties(title=f"Ages mixed up on {name}")
+    return found
+
+
+def svg(chart: alt.TopLevelMixin, width_px: int = 420) -> str:
+    """Return a chart as an SVG file on white, which can be read on a dark page as well.
+
+    It needs vl-convert, which the extra `evaluate` installs.
+    """
+    text = StringIO()
+    chart.properties(width=width_px, background="white").save(text, format="svg")
+    return text.getvalue()

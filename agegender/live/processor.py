@@ -135,7 +135,7 @@ class _Stream:
 
 def _seen(stream: _Stream, scene: Scene | None, image: Image, settings: Settings, time_s: float) -> Latest:
     start_s = time.perf_counter()
-    tracks, analysis = people(scene, image, time_s)
+    tracks, analysis = people(scene, image, time_s, settings.view)
     hidden: tuple[Face, ...] | None = ()
     if not settings.view.blur:
         picture = draw(image, analysis, tracks, settings)
@@ -175,12 +175,16 @@ def _veiled(image: Image) -> Image:
     return hidden
 
 
-def people(scene: Scene | None, image: Image, time_s: float) -> tuple[tuple[Track, ...], Analysis]:
-    """Return who is in view and what is shown of them at a time, both from left to right."""
+def people(
+    scene: Scene | None, image: Image, time_s: float, view: ViewOptions
+) -> tuple[tuple[Track, ...], Analysis]:
+    """Return who is shown and what is shown of them at a time, both from left to right."""
     height_px, width_px = image.shape[:2]
     if scene is None or scene.image.shape != image.shape:
         return (), Analysis(width_px, height_px, (), 0.0)
-    seen = [track for track in scene.tracks if track.in_view(scene.time_s)]
+    # To hide everybody, those are followed as well who are not to be shown.
+    shown = [track for track in scene.tracks if not view.blur or view.shows(track.face)]
+    seen = [track for track in shown if track.in_view(scene.time_s)]
     pairs = [(track, track.reading_at(time_s)) for track in seen]
     read = [(track, reading) for track, reading in pairs if reading is not None]
     read.sort(key=lambda pair: (pair[1].face.box.left, pair[1].face.box.top))

@@ -1,23 +1,41 @@
-"""One file from where it is published into a folder: verified, never half, and never waited for in vain."""
+"""One file from where it is published into a folder: verified, never half, and never waited for in vain.
+
+pooch and requests do the work. Added here: a deadline, which neither has for looking up a name nor for a
+server that trickles; a memory of failures; and words for a person.
+"""
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from concurrent.futures import wait
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from agegender.errors import ModelError
-from agegender.models.http import FULL, Progress, SourceError, is_url, receive
+from agegender.models.manifest import is_url
+from agegender.runtime import in_thread
+
+if TYPE_CHECKING:
+    from requests import Response
+
+Progress = Callable[[str, int, int], None]
+"""Is told the file's name, the bytes that are here and the bytes there will be, in the caller's thread."""
 
 SILENCE_S = 4.5
 """The seconds without news after which a download is given up, all within five; its servers share them."""
+
+CHUNK_BYTES = 65_536
+"""What counts as news: a line slower than 13 kB a second is as good as silent, as a visitor waits."""
 
 RETRY_AFTER_S = 600.0
 """The seconds for which a failed download is not tried again."""
@@ -27,6 +45,28 @@ UNFINISHED = ".agegender-unfinished-"
 
 ABANDONED_AFTER_S = 60.0
 """A download that is still going on writes every few seconds; one that has not for so long was killed."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK = (*FULL, errno.EFBIG, errno.EROFS, errno.EIO)
+"""What writing a file says, and no network does."""
+
+ASTRAY = "sends on to where nothing can be fetched"
+REASONS = {
+    "SSLError": "has no certificate that this machine trusts",
+    "ChunkedEncodingError": "broke off half-way",
+    "TooManyRedirects": ASTRAY,
+    "InvalidSchema": ASTRAY,
+    "InvalidURL": ASTRAY,
+    "ConnectionError": "could not be reached",
+    "Timeout": "could not be reached",
+    "FileNotFoundError": "does not have it",
+    "NotADirectoryError": "does not have it",
+}
+"""What the errors of requests, by name, and of opening a file mean."""
+
+
+class SourceError(Exception):
+    """What is wrong with one source, in words that follow its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +112,23 @@ def sweep(folder: Path) -> None:
 def _try_sources(wanted: Download, progress: Progress | None) -> None:
     import pooch  # here, as it takes a while and is seldom needed
 
-    pooch.get_logger().setLevel(logging.WARNING)  # errors are told by ours, and bars show the rest
-    silence_s = SILENCE_S / max(1, sum(map(is_url, wanted.sources)))
-    reasons = []
+    pooch.get_logger().setLevel(logging.WARNING)
+    silence_s, reasons = SILENCE_S / max(1, sum(map(is_url, wanted.sources))), []
+    receive = partial(_receive, wanted=wanted, silence_s=silence_s, progress=progress)
     for source in wanted.sources:
-        downloader = partial(
-            receive, name=wanted.name, expected_bytes=wanted.bytes, silence_s=silence_s, progress=progress
-        )
+        place = urlsplit(source).netloc if is_url(source) else Path(source).parent
         try:
             wanted.folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(
                 prefix=UNFINISHED, dir=wanted.folder, ignore_cleanup_errors=True
-            ) as place:
-                found = pooch.retrieve(source, wanted.sha256, wanted.name, place, downloader=downloader)
+            ) as apart:
+                found = pooch.retrieve(source, wanted.sha256, wanted.name, apart, downloader=receive)
                 Path(found).replace(wanted.folder / wanted.name)
             return
         except SourceError as error:
-            reasons.append(f"{_place(source)} {error}")
+            reasons.append(f"{place} {error}")
         except ValueError:  # so pooch says that the sum is wrong
-            reasons.append(f"{_place(source)} has a damaged or different file under this name")
+            reasons.append(f"{place} has a damaged or different file under this name")
         except OSError as error:
             raise ModelError(_disk_message(error, wanted)) from error
     raise ModelError(
@@ -99,8 +137,57 @@ def _try_sources(wanted: Download, progress: Progress | None) -> None:
     )
 
 
-def _place(source: str) -> str:
-    return urlsplit(source).netloc if is_url(source) else str(Path(source).parent)
+def _receive(
+    source: str, target: str, _: object, wanted: Download, silence_s: float, progress: Progress | None
+) -> None:
+    """Write a source to a file, called by pooch. Raises `SourceError`, or `OSError` for a full disk.
+
+    A thread does the talking. When it is given up it has a closed file, and cannot put anything anywhere.
+    """
+    with Path(target).open("wb") as sink:
+        sending = in_thread(partial(_send, source, sink, 2 * silence_s), "agegender-download")
+        received, heard_at, done = 0, time.monotonic(), False
+        while not done:
+            done = bool(wait([sending], timeout=min(0.1, silence_s / 4)).done)
+            if done:
+                sending.result()
+            if (position := sink.tell()) > received:
+                received, heard_at = position, time.monotonic()
+            if received > wanted.bytes:
+                raise SourceError("has a larger file under this name")
+            if not done and time.monotonic() - heard_at > silence_s:
+                how = "fell silent" if received else "did not answer"
+                raise SourceError(f"{how} for {silence_s:g} seconds")
+            if progress is not None:
+                progress(wanted.name, received, wanted.bytes)
+    Path(target).chmod(0o644)  # a cache may be filled by one user for another
+
+
+def _send(source: str, sink: BinaryIO, timeout_s: float) -> None:
+    import pooch
+
+    try:
+        if not is_url(source):
+            with Path(source).open("rb") as stream:
+                return shutil.copyfileobj(stream, sink)
+        with ExitStack() as responses:  # pooch closes none, and one cut short would keep its socket
+
+            def keep(response: Response, **_: object) -> None:
+                responses.callback(response.close)
+
+            http = pooch.HTTPDownloader(chunk_size=CHUNK_BYTES, timeout=timeout_s, hooks={"response": keep})
+            http(source, sink, None)
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors, and some are ValueErrors
+        if getattr(error, "errno", None) in DISK:
+            raise
+        raise SourceError(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "HTTPError" and getattr(error, "response", None) is not None:
+        return f"answered with status {error.response.status_code}"  # type: ignore[attr-defined]
+    known = (REASONS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in REASONS)
+    return next(known, f"could not be read ({error})")
 
 
 def _disk_message(error: OSError, wanted: Download) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from agegender import places
 from agegender.errors import ModelError
-from agegender.models.http import is_url
 
 MANIFEST = places.MODELS / "manifest.toml"
 
@@ -61,6 +60,11 @@ def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
     names = [file.name for spec in specs.values() for file in spec.files]
     _demand(len(names) == len(set(names)), "two files of one name, which would share a place in the cache")
     return specs
+
+
+def is_url(source: str) -> bool:
+    """Tell a source on the network from a path."""
+    return source.lower().startswith(("http://", "https://"))
 
 
 def _spec(name: str, table: Any, folder: Path) -> ModelSpec:

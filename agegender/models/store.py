@@ -11,9 +11,8 @@ from typing import Literal
 import platformdirs
 
 from agegender.errors import ModelError
-from agegender.models.download import Download, download, sweep
-from agegender.models.http import Progress, is_url
-from agegender.models.manifest import ModelFile, ModelSpec
+from agegender.models.download import Download, Progress, download, sweep
+from agegender.models.manifest import ModelFile, ModelSpec, is_url
 
 Status = Literal["bundled", "cached", "missing"]
 

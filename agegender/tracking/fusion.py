@@ -46,27 +46,52 @@ LOG_ODDS_LIMIT = 6.0  # 99.75 %: one view that is certain must not outweigh all 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The weighted mean of views up to `at_s`: eight ranges, years, low, high, log-odds of 'Female', and
-    each of `WARNINGS`, 1 where it holds and 0 elsewhere."""
+    """What views say together up to `at_s`: their weighted mean, and the sum of their weights.
 
-    mean: tuple[float, ...]
+    `probabilities` belong to the eight ranges; `years`, `low` and `high` are years; `log_odds` are those of
+    'Female'; `warned` has, for each of `WARNINGS`, the part of the weight for which it holds.
+    """
+
+    probabilities: tuple[float, ...]
+    years: float
+    low: float
+    high: float
+    log_odds: float
+    warned: tuple[float, ...]
     weight: float
     at_s: float
 
     @property
     def age(self) -> Age:
         """The fused age."""
-        return Age(self.mean[:8], *self.mean[8:11])
+        return Age(self.probabilities, self.years, self.low, self.high)
 
     @property
     def gender(self) -> Gender:
         """The fused gender."""
-        return Gender(1 / (1 + math.exp(-self.mean[11])))
+        return Gender(1 / (1 + math.exp(-self.log_odds)))
 
     def warnings(self, before: Collection[str] = ()) -> tuple[str, ...]:
         """The warnings that hold for most of the evidence, or still for some where they did before."""
-        parts = zip(WARNINGS, self.mean[12:], strict=True)
+        parts = zip(WARNINGS, self.warned, strict=True)
         return tuple(name for name, part in parts if part >= (WARN_TO if name in before else WARN_FROM))
+
+    def mixed(self, other: Evidence, share: float, weight: float) -> Evidence:
+        """Return the mean with other evidence, of which `share` (0 to 1) comes from the other one."""
+
+        def mix(old: float, new: float) -> float:
+            return old + share * (new - old)
+
+        return Evidence(
+            tuple(map(mix, self.probabilities, other.probabilities)),
+            mix(self.years, other.years),
+            mix(self.low, other.low),
+            mix(self.high, other.high),
+            mix(self.log_odds, other.log_odds),
+            tuple(map(mix, self.warned, other.warned)),
+            weight,
+            other.at_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +121,12 @@ def add_view(
     age, gender = estimate
     p_female = min(max(gender.p_female, 1e-6), 1 - 1e-6)
     log_odds = min(max(math.log(p_female / (1 - p_female)), -LOG_ODDS_LIMIT), LOG_ODDS_LIMIT)
-    held = (float(name in warnings) for name in WARNINGS)
-    view = (*age.probabilities, age.years, age.low, age.high, log_odds, *held)
+    warned = tuple(float(name in warnings) for name in WARNINGS)
+    view = Evidence(age.probabilities, age.years, age.low, age.high, log_odds, warned, weight, time_s)
     if evidence is None:
-        return Evidence(view, weight, time_s)
+        return view
     total = weight + evidence.weight * math.exp(-max(0.0, time_s - evidence.at_s) / FADE_S)
-    share = weight / total
-    mean = tuple(old + share * (new - old) for old, new in zip(evidence.mean, view, strict=True))
-    return Evidence(mean, total, time_s)
+    return evidence.mixed(view, weight / total, total)
 
 
 def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: float) -> Shown:

@@ -114,5 +114,4 @@ def whole(before: Evidence | None, now: Evidence) -> Evidence:
         return now
     weight = before.weight + now.weight
     share = now.weight / weight
-    mean = tuple(old + share * (new - old) for old, new in zip(before.mean, now.mean, strict=True))
-    return Evidence(mean, weight, now.at_s)
+    return before.mixed(now, share, weight)

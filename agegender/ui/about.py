@@ -14,8 +14,7 @@ from agegender.drawing.palette import NEUTRAL
 from agegender.estimation.alignment import align
 from agegender.evaluation import charts
 from agegender.imaging.io import decode, encode_jpeg, encode_png
-from agegender.models.http import is_url
-from agegender.models.manifest import load_manifest
+from agegender.models.manifest import is_url, load_manifest
 from agegender.places import SAMPLES
 from agegender.text import about, data_url, escape
 from agegender.types import RANGES, Face, Image, Reading

@@ -1,7 +1,7 @@
 // The camera of the page Live: its place before START, and the video over the page's own connection. The
 // browser shows its camera at full rate and draws what the server says of the last picture over it.
 const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.25]]; // long side, JPEG's quality
-const SLOW_MS = 270, FAST_MS = 130; // on the line, from a picture to its answer: smaller or larger ones then
+const SLOW_MS = 230, FAST_MS = 120; // on the line, from a picture to its answer: smaller or larger ones then
 const LEAST_MS = 66; // between two pictures: more a second would be seen by nobody
 const LOST_MS = 6000; // after so long an answer will not come any more
 const COAST_S = 0.3; // for so long a face is expected to go on moving as it did
@@ -29,6 +29,8 @@ class Camera {
     [this.data, this.tell] = [data, (what) => tell("camera", what)];
     this.stage.dataset.mode = data.mode;
     this.video.style.transform = data.mirror ? "scaleX(-1)" : "";
+    this.video.style.visibility = data.hide ? "hidden" : "";
+    if (data.hide && !before.hide) this.canvas.width = 0; // until the next frame is drawn
     if (data.mode !== before.mode || data.facing !== before.facing) {
       this.close();
       this.turn += 1;
@@ -140,7 +142,6 @@ class Camera {
     [canvas.width, canvas.height] = [width * scale, height * scale]; // which clears it too
     const context = canvas.getContext("2d");
     context.scale(scale, scale);
-    video.style.visibility = data.hide ? "hidden" : "";
     const looked = answer?.hide && answer.hidden;
     if (data.hide && !looked) return this.veil(context, width, height);
     if (data.hide) this.hide(context, answer, width, height);

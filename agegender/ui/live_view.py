@@ -79,7 +79,7 @@ def show_camera(control: Control, mirror: bool, hide: bool) -> None:
     data = {"mode": mode, "facing": facing, "mirror": mirror, "hide": hide, "words": words}
 
     def heard() -> None:
-        control.camera_said(str(st.session_state["live-camera-view"].camera)[:100])
+        control.camera_said(str(_said("live-camera-view", "camera"))[:100])
 
     with st.container(key="camera"):
         CAMERA(key="live-camera-view", data=data, on_camera_change=heard)
@@ -128,13 +128,18 @@ def streamers_active() -> bool:
     return any(context and (context.state.playing or context.state.signalling) for context in found)
 
 
+def _said(component: str, what: str) -> object:
+    """Return what a component said just now; None where it has left the page meanwhile."""
+    return (st.session_state.get(component) or {}).get(what)
+
+
 @st.fragment
 def exchange(transport: WebSocket) -> None:
     """Answer pictures that come over the page's own connection: one run of this fragment a picture."""
     state = st.session_state
 
     def came() -> None:
-        answer = transport.answer(state["live-wire"].frame)
+        answer = transport.answer(_said("live-wire", "frame"))
         if answer is not None:
             state.live_answer = answer
 

@@ -11,7 +11,7 @@ from agegender.evaluation import card as measured
 from agegender.evaluation.card import Card, Measured
 from agegender.models.manifest import load_manifest
 from training.card import CARDS, rewritten
-from training.tables import TABLES, shown, worst
+from training.tables import SETS, TABLES, shown, worst
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +44,17 @@ def test_pictures_that_the_card_shows_are_there() -> None:
     assert len(names) == 5
     for name in names:
         assert (ROOT / "models" / name).read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_charts_of_the_card_are_those_of_the_figures(card: Card) -> None:
+    for kind, title in SETS.items():
+        report = card.reports[kind]
+        for bins, what in ((report.gender_calibration.bins, "gender"), (report.age_calibration, "intervals")):
+            if bins:
+                chart = (ROOT / "models" / "plots" / f"{kind}-{what}.svg").read_text(encoding="utf-8")
+                assert title in chart
+                for one in bins:
+                    assert f"{100 * one.stated:.10g}"[:7] in chart, "run python -m training.card"
 
 
 def test_the_card_tells_each_headline_figure_of_the_file(card: Card) -> None:

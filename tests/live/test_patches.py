@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import streamlit_webrtc
 from aiortc.contrib.media import MediaRelay
@@ -46,8 +47,8 @@ def test_the_server_side_of_a_connection_ends_when_its_component_leaves() -> Non
 
     worker = Worker()
     state = WebRtcStreamerState(playing=True, signalling=False)
-    context = WebRtcStreamerContext(worker=None, state=state)
-    context._worker_ref = lambda: worker
+    context: WebRtcStreamerContext[Any, Any] = WebRtcStreamerContext(worker=None, state=state)
+    context._set_worker(worker)  # type: ignore[arg-type]
     patches.close(context)
     assert worker.stopped
     assert not context.state.playing

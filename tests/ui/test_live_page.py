@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,34 +13,46 @@ import av
 import numpy as np
 import pytest
 import streamlit as st
-import streamlit_webrtc
 from aiortc.contrib.media import MediaRelay
 from streamlit.testing.v1 import AppTest
 from stubs import ON_THE_LEFT, Stub
 
 from agegender.analyzer import Analyzer
 from agegender.imaging.io import decode
+from agegender.live import patches
+from agegender.live.control import Control
 from agegender.types import Image
-from agegender.ui import loader
+from agegender.ui import live_view, loader
 
 ROOT = Path(__file__).parents[2]
 
 
 class Streamer:
-    """Stands in for `webrtc_streamer`: remembers what it was asked for, and plays when told to."""
+    """Stands in for `webrtc_streamer`: remembers what it was asked for, by camera, and plays when told to."""
 
     def __init__(self) -> None:
-        self.asked: dict[str, Any] = {}
+        self.asked: dict[str, dict[str, Any]] = {}
         self.state = SimpleNamespace(playing=False, signalling=False)
 
     def __call__(self, **asked: Any) -> Streamer:
-        self.asked = asked
+        self.asked[asked["key"].removeprefix("live-")] = asked
+        st.session_state[asked["key"]] = self
         return self
 
-    def send(self, image: Image) -> Image:
+    def send(self, image: Image, camera: str = "Front") -> Image:
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        returned: Image = self.asked["video_frame_callback"](frame).to_ndarray(format="rgb24")
+        returned: Image = self.asked[camera]["video_frame_callback"](frame).to_ndarray(format="rgb24")
         return returned
+
+
+class Clock:
+    """A clock that can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
 
 
 @pytest.fixture(autouse=True)
@@ -60,8 +74,9 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
 def streamer(monkeypatch: pytest.MonkeyPatch, stub: Stub) -> Streamer:
     assert stub.error is None
     found = Streamer()
-    monkeypatch.setattr(streamlit_webrtc, "webrtc_streamer", found)
-    monkeypatch.setattr(streamlit_webrtc.relay, "get_global_relay", MediaRelay)
+    monkeypatch.setattr(live_view, "webrtc_streamer", found)
+    monkeypatch.setattr(patches, "get_global_relay", MediaRelay)
+    monkeypatch.setattr(patches, "close", lambda _: None)
     return found
 
 
@@ -88,82 +103,103 @@ def picture() -> Image:
     return np.full((240, 320, 3), 90, np.uint8)
 
 
-def test_it_asks_for_a_small_video_without_sound_and_says_what_becomes_of_it(streamer: Streamer) -> None:
+def control_of(page: AppTest) -> Control:
+    found = page.session_state["live"]
+    assert isinstance(found, Control)
+    return found
+
+
+def later(page: AppTest, seconds: float) -> AppTest:
+    """Run the page some time later, as far as connections are concerned."""
+    clock = control_of(page).clock
+    if not isinstance(clock, Clock):
+        clock = control_of(page).clock = Clock()
+    clock.ahead_s += seconds
+    return rerun(page)
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    return rerun(page)
+
+
+def playing(streamer: Streamer) -> AppTest:
+    """Open the page, and have it play as if the camera had been allowed; no frame has come yet."""
     page = live()
-    assert streamer.asked["async_processing"] is True
-    constraints = streamer.asked["media_stream_constraints"]
-    assert constraints["audio"] is False
-    assert constraints["video"]["width"] == {"ideal": 640}
-    assert constraints["video"]["facingMode"] == "user"
-    assert streamer.asked["rtc_configuration"] == {"iceServers": []}
+    press(page, "START")
+    control_of(page).camera_said("ready")
+    later(page, 2)
+    later(page, 0)
+    assert streamer.asked["Front"]["desired_playing_state"] is True
+    streamer.state.playing = True
+    control_of(page).clock = time.monotonic
+    control_of(page)._since_s = time.monotonic() - 0.5
+    return rerun(page)
+
+
+def test_before_start_it_says_what_to_expect_and_opens_nothing(streamer: Streamer) -> None:
+    page = live()
+    for camera, facing in (("Front", "user"), ("Back", "environment")):
+        asked = streamer.asked[camera]
+        assert asked["async_processing"] is True
+        assert asked["media_stream_constraints"]["audio"] is False
+        assert asked["media_stream_constraints"]["video"]["width"] == {"ideal": 640}
+        assert asked["media_stream_constraints"]["video"]["facingMode"] == facing
+        assert asked["rtc_configuration"] == {"iceServers": []}
+        assert asked["desired_playing_state"] is False
     assert "analysed in its memory" in texts(page)
     assert "Nothing of the video is stored" in texts(page)
-    assert page.button[0].disabled  # nothing to take a picture of
+    assert [button.disabled for button in page.button] == [False, True]  # nothing to take a picture of
 
 
 def test_what_is_sent_comes_back_with_a_box_and_in_the_table(streamer: Streamer) -> None:
-    page = live()
-    streamer.state.playing = True
-    rerun(page)
-    assert "Connecting" in texts(page)
+    page = playing(streamer)
     assert (streamer.send(picture()) != 90).any()
     rerun(page)
-    for text in ("<b>about 29</b> · likely 22–37", "group 25–32, 70 %", "Female", "97 %", "frames a second"):
+    for text in ("about 29</b> · likely 22–37", "Female", "97 %", "frames a second over WebRTC"):
         assert text in texts(page)
-    streamer.asked["on_video_ended"]()
-    streamer.state.playing = False
-    rerun(page)
+    press(page, "STOP")
     assert "25–32" not in texts(page)
+    assert streamer.asked["Front"]["desired_playing_state"] is False
 
 
 def test_settings_reach_the_frames_while_it_plays(streamer: Streamer) -> None:
-    page = live()
-    streamer.state.playing = True
-    rerun(page)
+    page = playing(streamer)
     image = picture()
     image[:, :160] = 200
     mirrored = streamer.send(image)
     assert mirrored[-1, -1, 0] == 200
     next(toggle for toggle in page.toggle if toggle.label == "Mirror").set_value(False).run()
     assert streamer.send(image)[-1, -1, 0] == 90
-    callback = streamer.asked["video_frame_callback"]
+    callback = streamer.asked["Front"]["video_frame_callback"]
     next(toggle for toggle in page.toggle if toggle.label == "Hide faces").set_value(True).run()
     page.slider[0].set_value(0.95)
     page.slider[1].set_value(50).run()
-    assert streamer.asked["video_frame_callback"] == callback  # the video went on
-    processor = callback.__self__
-    settings = processor.settings
-    assert (settings.view.blur, settings.view.score, settings.view.smallest_px) == (True, 0.95, 50)
+    assert streamer.asked["Front"]["video_frame_callback"] == callback  # the video went on
+    view = callback.__self__.processor.settings.view
+    assert (view.blur, view.score, view.smallest_px) == (True, 0.95, 50)
 
 
 def test_the_other_camera_starts_by_itself_and_is_not_mirrored(streamer: Streamer) -> None:
-    page = live()
-    front = streamer.asked
-    streamer.state.playing = True
+    page = playing(streamer)
+    streamer.send(picture())
     rerun(page)
-    streamer.state.playing = False  # the other one does not play yet
     page.segmented_control(key="live-camera").set_value("Back")
     rerun(page)
-    back = streamer.asked
-    assert back["key"] != front["key"]
-    assert back["media_stream_constraints"]["video"]["facingMode"] == "environment"
-    assert back["video_frame_callback"].__self__.settings.mirror is False
-    assert back["video_frame_callback"].__self__ is not front["video_frame_callback"].__self__
-    assert back["desired_playing_state"] is None  # it must settle first
-    page.session_state["live_switch"] = "mounting", 0.0
     rerun(page)
-    assert streamer.asked["desired_playing_state"] is True
-    page.session_state["live_switch"] = "starting", 0.0
-    rerun(page)
-    assert streamer.asked["desired_playing_state"] is None  # it did not start, so START is there again
+    assert [streamer.asked[c]["desired_playing_state"] for c in ("Front", "Back")] == [False, False]
+    streamer.state.playing = False
+    later(page, 4)
+    later(page, 0)
+    assert [streamer.asked[c]["desired_playing_state"] for c in ("Front", "Back")] == [False, True]
+    assert streamer.asked["Back"]["video_frame_callback"].__self__.processor.settings.mirror is False
 
 
 def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
-    page = live()
-    streamer.state.playing = True
-    rerun(page)
+    page = playing(streamer)
     shown = streamer.send(picture())
-    page.button[0].click().run()
+    rerun(page)
+    press(page, "Take a picture")
     streamer.send(picture() // 2)
     rerun(page)
     data, name = page.session_state["live_picture"]
@@ -173,9 +209,7 @@ def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
 
 
 def test_an_error_is_shown_and_goes(streamer: Streamer, stub: Stub) -> None:
-    page = live()
-    streamer.state.playing = True
-    rerun(page)
+    page = playing(streamer)
     stub.error = RuntimeError("details that are nobody's business")
     streamer.send(picture())
     rerun(page)
@@ -187,50 +221,46 @@ def test_an_error_is_shown_and_goes(streamer: Streamer, stub: Stub) -> None:
     assert len(page.error) == 0
 
 
-def test_without_a_connection_it_says_why_after_a_while_and_points_to_the_photos(
-    streamer: Streamer,
-) -> None:
+def test_where_webrtc_brings_nothing_it_says_so_and_goes_another_way(streamer: Streamer) -> None:
     page = live()
-    streamer.state.signalling = True
+    press(page, "START")
+    control_of(page).camera_said("ready")
+    later(page, 7)
+    assert "cannot reach each other" not in texts(page)
+    streamer.asked.clear()
+    later(page, 2)
     rerun(page)
-    page.session_state["live_asked_s"] -= 14
+    assert "cannot reach each other by WebRTC" in texts(page)
+    assert not streamer.asked, "its component is gone"
+    press(page, "Try WebRTC again")
+    assert set(streamer.asked) == {"Front", "Back"}
+    assert "cannot reach each other by WebRTC" not in texts(page)
+
+
+def test_a_problem_of_the_camera_has_a_panel_with_another_way(streamer: Streamer) -> None:
+    assert not streamer.asked
+    page = press(live(), "START")
+    control_of(page).camera_said("NotAllowedError")
     rerun(page)
-    assert "No video has come through" not in texts(page)
-    page.session_state["live_asked_s"] -= 1.5
-    rerun(page)
-    assert "No video has come through" in texts(page)
+    assert "The camera is blocked" in texts(page)
     assert any(link.proto.page == "Photos" for link in page.get("page_link"))
-    streamer.state.signalling = False
-    rerun(page)
-    assert "No video has come through" in texts(
-        page
-    )  # the browser has given up: that is no reason to be silent
-    streamer.state.signalling = True
-    rerun(page)
-    assert "No video has come through" not in texts(page)  # another attempt
-    page.session_state["live_asked_s"] -= 20
-    streamer.send(picture())
-    rerun(page)
-    assert "No video has come through" not in texts(page)
+    assert any(button.label == "START" for button in page.button)
 
 
-def test_a_connection_that_breaks_off_at_once_says_so_until_the_next_try(streamer: Streamer) -> None:
-    page = live()
-    assert "broke off" not in texts(page)
-    streamer.state.playing = True
-    rerun(page)
-    rerun(page)
-    assert "broke off" not in texts(page)  # it may come still
-    streamer.state.playing = False
-    rerun(page)
-    assert "broke off" in texts(page)
-    streamer.state.playing = True
-    rerun(page)
+def test_another_page_ends_it(streamer: Streamer) -> None:
+    page = playing(streamer)
     streamer.send(picture())
+    page.switch_page("pages/1_Photos.py").run()
+    page.switch_page("pages/2_Live.py")
     rerun(page)
-    streamer.state.playing = False
-    rerun(page)
-    assert "broke off" not in texts(page)  # this one was stopped
+    assert control_of(page).phase == "stopped"
+    assert streamer.asked["Front"]["desired_playing_state"] is False
+
+
+def test_a_wrong_list_of_servers_is_told_at_once(streamer: Streamer, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not streamer.asked
+    monkeypatch.setenv("AGEGENDER_ICE", "[oops")
+    assert "AGEGENDER" in live().warning[0].value
 
 
 def test_ice_servers_are_made_anew_until_it_plays(
@@ -238,13 +268,10 @@ def test_ice_servers_are_made_anew_until_it_plays(
 ) -> None:
     page = live()
     servers = [{"urls": "turn:relay.example", "username": "ada", "credential": "s"}]
-    monkeypatch.setenv(
-        "AGEGENDER_ICE", '[{"urls": "turn:relay.example", "username": "ada", "credential": "s"}]'
-    )
+    monkeypatch.setenv("AGEGENDER_ICE", json.dumps(servers))
     rerun(page)
-    assert streamer.asked["rtc_configuration"] == {"iceServers": servers}
-    streamer.state.playing = True
-    rerun(page)
+    assert streamer.asked["Front"]["rtc_configuration"] == {"iceServers": servers}
+    press(page, "START")
     monkeypatch.setenv("AGEGENDER_ICE", "none")
     rerun(page)
-    assert streamer.asked["rtc_configuration"] == {"iceServers": servers}
+    assert streamer.asked["Front"]["rtc_configuration"] == {"iceServers": servers}
