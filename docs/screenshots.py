@@ -84,6 +84,7 @@ def take(browser: Browser, url: str, look: str, path: str) -> None:
         page = context.new_page()
         page.goto(f"{url}/{path}")
         PAGES[path](page)
+        page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
         page.wait_for_timeout(2500)  # charts and pictures fade in
         shot = PIL.Image.open(BytesIO(page.screenshot())).convert("RGB")
     colours = shot.quantize(COLOURS, PIL.Image.Quantize.MEDIANCUT)
