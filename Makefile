@@ -12,7 +12,7 @@ run: $(VENV)/.runtime  ## serve the app at http://localhost:8501
 	$(BIN)/streamlit run app.py
 
 test: check  ## check everything: ruff, mypy, import-linter, pytest
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.development  ## lint and check types and imports, without tests
 	$(BIN)/ruff check .

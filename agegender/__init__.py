@@ -9,8 +9,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# Every door passes here, before anything can import ONNX Runtime, which else tells its maker of each session
+# and keeps an identity in the user's cache folder. Its own `disable_telemetry_events()` stops neither.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from agegender.analyzer import Analyzer, build_analyzer
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
         ModelError,
         VideoError,
     )
-    from agegender.imaging.io import read_image
+    from agegender.imaging.workers import read_image
     from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
 __version__ = "0.1.0"
@@ -54,7 +59,7 @@ _HOMES = {
     "Analyzer": "analyzer",
     "annotate": "drawing.annotate",
     "build_analyzer": "analyzer",
-    "read_image": "imaging.io",
+    "read_image": "imaging.workers",
 }
 """Where names are loaded from when they are first used; all others are values or errors."""
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 
 from agegender.detection.cascade import bundled
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
+from agegender.detection.long_pictures import detect_any_shape
+from agegender.detection.orientation import Upright, turned_face, upright
+from agegender.detection.second_opinion import SecondOpinion
 from agegender.detection.ssd import SSD
 from agegender.detection.yunet import YuNet
-from agegender.errors import ModelError
+from agegender.errors import ImageError, ModelError
 from agegender.estimation.apparent import Apparent
 from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
-from agegender.imaging.io import decode, decode_at_least, read
+from agegender.imaging import workers
+from agegender.imaging.io import Decoded, read
 from agegender.models import store
 from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
@@ -27,16 +31,32 @@ DETECTORS = ("auto", "yunet", "bundled", "ssd")
 ESTIMATORS = ("apparent", "levi-hassner")
 
 
+SURE_UPRIGHT = {"yunet": 0.905, "bundled": 0.993, "ssd": 0.995}
+"""The score by detector that hardly any face gets unless it stands (`python -m benchmarks.turned`)."""
+
+
 class Analyzer:
     """A detector and an estimator put together. May be called from many threads at once.
 
     `notes` are sentences for whoever chose: which detector `auto` took instead of the best one, and why.
+    `names` are what `build_analyzer` makes the same one of, in another process as well, or None.
+    `sure_upright` is the score from which on the detector's faces surely stand; where none has it, the
+    picture's quarter turns are looked at too. Without it pictures are taken as they are.
     """
 
-    def __init__(self, detector: Detector, estimator: Estimator, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        estimator: Estimator,
+        notes: tuple[str, ...] = (),
+        names: tuple[str, str] | None = None,
+        sure_upright: float | None = None,
+    ) -> None:
         self.detector = detector
         self.estimator = estimator
         self.notes = notes
+        self.names = names
+        self.sure_upright = sure_upright
 
     @property
     def models(self) -> tuple[str, str]:
@@ -44,20 +64,42 @@ class Analyzer:
         return self.detector.name, self.estimator.name
 
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
-        """Return what is read from an upright RGB image, faces from left to right.
+        """Return what is read from an RGB image, faces from left to right.
 
-        `found` are its faces where they are known already.
+        `found` are its faces where they are known already, of a picture that stands.
         """
         start = time.perf_counter()
-        found = self.detector.detect(image) if found is None else found
-        faces = sorted(found, key=lambda face: (face.box.left, face.box.top))
-        estimates = self.estimator.estimate(image, faces)
-        readings = tuple(
-            Reading(face, age, gender, warnings_of(image, face))
-            for face, (age, gender) in zip(faces, estimates, strict=True)
-        )
+        standing = self.find(image) if found is None else Upright(image, tuple(found))
+        return self.read(standing, start)
+
+    def find(self, image: Image) -> Upright:
+        """Return the RGB image the right way up, and its faces."""
+        if self.sure_upright is None:
+            return Upright(image, detect_any_shape(image, self.detector))
+        return upright(image, self.detector, self.sure_upright)
+
+    def read(self, standing: Upright, start_s: float | None = None) -> Analysis:
+        """Return what is read from the faces of a picture, in the pixels that it had before it was turned.
+
+        `start_s` is when the work on it began, on `time.perf_counter`'s clock.
+        """
+        start_s = time.perf_counter() if start_s is None else start_s
+        image, back = standing.image, (360 - standing.turned_degrees) % 360
         height_px, width_px = image.shape[:2]
-        return Analysis(width_px, height_px, readings, time.perf_counter() - start)
+        estimates = self.estimator.estimate(image, standing.faces)
+        readings = [
+            Reading(
+                turned_face(face, back, width_px, height_px),
+                *estimate,
+                warnings_of(image, face, tilted=face in standing.unsure),
+            )
+            for face, estimate in zip(standing.faces, estimates, strict=True)
+        ]
+        readings.sort(key=lambda reading: (reading.face.box.left, reading.face.box.top))
+        if back in (90, 270):
+            width_px, height_px = height_px, width_px
+        seconds = time.perf_counter() - start_s
+        return Analysis(width_px, height_px, tuple(readings), seconds, standing.turned_degrees)
 
 
 def build_analyzer(
@@ -72,23 +114,26 @@ def build_analyzer(
         if name not in known:
             raise ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")
     cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
-    found, notes = _build_detector(detector, progress)
-    return Analyzer(found, _build_estimator(estimator, progress), notes)
-
-
-def _build_detector(name: str, progress: Progress | None) -> tuple[Detector, tuple[str, ...]]:
-    if name == "auto":
+    notes: tuple[str, ...] = ()
+    if detector == "auto":
+        detector = "yunet"
         try:
-            return _build_detector("yunet", progress)
+            _fetch("yunet", progress)
         except ModelError as error:
-            note = f"Using the built-in face detector, which misses a few more faces: {error}"
-            return _build_detector("bundled", progress)[0], (note,)
+            detector = "bundled"
+            notes = (f"Using the built-in face detector, which misses a few more faces: {error}",)
+    found, reader = _build_detector(detector, progress), _build_estimator(estimator, progress)
+    return Analyzer(found, reader, notes, (detector, estimator), SURE_UPRIGHT[detector])
+
+
+def _build_detector(name: str, progress: Progress | None) -> Detector:
     if name == "yunet":
-        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"])), ()
+        second = SecondOpinion(_fetch("bundled", progress)["refinement.onnx"])
+        return CoarseToFineDetector(YuNet(_fetch(name, progress)["yunet_n_dynamic.onnx"]), second=second)
     if name == "bundled":
-        return bundled(_fetch(name, progress)), ()
+        return bundled(_fetch(name, progress))
     files = _fetch("ssd", progress)
-    return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"]), ()
+    return SSD(files["opencv_face_detector_uint8.pb"], files["opencv_face_detector.pbtxt"])
 
 
 def _build_estimator(name: str, progress: Progress | None) -> Estimator:
@@ -110,20 +155,48 @@ SHARP_PX = 128
 for the 112 of the bundled net, 100 for a card. Of a larger one less than all is used."""
 
 
-def analyze_file(source: bytes | Path, analyzer: Analyzer) -> tuple[Image, Analysis]:
+Decode = Callable[[bytes, int], Decoded]
+"""What decodes a file, at a long side of at least so many pixels: by a worker, or `io.decode_at_least`."""
+
+UNSHARP = "The picture is too large to be read whole, so what is seen of small faces is less certain."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """A file's bytes, what of its picture is enough to find faces, and what decodes more of it."""
+
+    data: bytes
+    decoded: Decoded
+    decode: Decode
+
+
+def look(source: bytes | Path, decode: Decode = workers.decode_at_least) -> Look:
+    """Return a first look at a file; raises `ImageError` where it cannot be read."""
+    data = source if isinstance(source, bytes) else read(source)
+    return Look(data, decode(data, LOOK_PX), decode)
+
+
+def analyze_file(
+    source: bytes | Path | Look, analyzer: Analyzer, decode: Decode = workers.decode_at_least
+) -> tuple[Image, Analysis]:
     """Return the RGB picture, maybe smaller than in its file, and its analysis in the file's own pixels.
 
-    A large JPEG is decoded at half its size or less while all its faces are sharp so, and whole where one is
-    not. Raises `ImageError` as `images.decode` does.
+    A worker decodes it, in a process with limits, or whatever `decode` names: `io.decode_at_least` does it in
+    this process, for files that are known. A large JPEG is decoded at half its size or less while all its
+    faces are sharp so, and larger where one is not. Raises `ImageError` as `io.decode` does.
     """
-    data = source if isinstance(source, bytes) else read(source)
-    decoded = decode_at_least(data, LOOK_PX)
-    image, whole_wh = decoded.image, decoded.whole_wh
+    first = source if isinstance(source, Look) else look(source, decode)
+    image, whole_wh, notes = first.decoded.image, first.decoded.whole_wh, first.decoded.notes
     if image.shape[1] == whole_wh[0]:
-        return image, replace(analyzer(image), notes=decoded.notes)
-    faces = analyzer.detector.detect(image)
-    if any(min(face.box.width, face.box.height) < SHARP_PX for face in faces):
-        larger = whole_wh[0] / image.shape[1]
-        faces = tuple(face.moved(larger, larger) for face in faces)
-        image = decode(data)
-    return image, replace(analyzer(image, faces).resized(*whole_wh), notes=decoded.notes)
+        return image, replace(analyzer(image), notes=notes)
+    standing = analyzer.find(image)
+    smallest_px = min((min(face.box.width, face.box.height) for face in standing.faces), default=SHARP_PX)
+    if smallest_px < SHARP_PX:
+        try:
+            larger = first.decode(first.data, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
+        except ImageError:  # the smaller one could be read
+            notes = (*notes, UNSHARP)
+        else:
+            image = larger.image
+            standing = standing.enlarged(image)
+    return image, replace(analyzer.read(standing).resized(*whole_wh), notes=notes)

@@ -2,19 +2,19 @@
 
 
 class AgeGenderError(Exception):
-    """The root: whatever this package raises on purpose is one of these."""
+    """Root of everything this package raises on purpose."""
 
 
 class MissingExtraError(AgeGenderError):
-    """A part of the package that needs libraries which are not installed; the text names the extra."""
+    """A command needs libraries that are not installed; the text names the extra that installs them."""
 
 
 class ImageError(AgeGenderError):
-    """A picture that cannot be read, or that is too large to be."""
+    """A picture that is unreadable or too large."""
 
 
 class ModelError(AgeGenderError):
-    """A model that is unknown, cannot be fetched, or is not the file it should be."""
+    """A model that is unknown, cannot be downloaded, or fails verification."""
 
 
 class VideoError(AgeGenderError):
@@ -22,8 +22,8 @@ class VideoError(AgeGenderError):
 
 
 class DatasetError(AgeGenderError):
-    """A labelled data set that is not there, or whose labels make no sense."""
+    """A labelled data set that is missing or whose labels make no sense."""
 
 
 class BatchError(AgeGenderError):
-    """A source of a batch, or its folder of results, that cannot be used."""
+    """A batch's source or its folder of results that cannot be used."""

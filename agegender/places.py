@@ -1,4 +1,4 @@
-"""Where the files that come with the program are: in a checkout, or inside the installed package."""
+"""Where bundled files are: in a checkout, or inside the installed package."""
 
 from __future__ import annotations
 

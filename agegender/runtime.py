@@ -1,4 +1,4 @@
-"""Giving memory back to the system, where the C library (glibc) would keep it, and sparing the collector."""
+"""What this process asks of its runtime: memory returned early, a spared garbage collector, threads."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
 
 LARGE_BYTES = 12 * 2**20
-"""What a whole picture needs is larger, what a look of the detector needs is smaller and is kept: it comes
-many times a second, and fresh memory costs half a millisecond a megabyte."""
+"""Whole pictures are larger and are returned at once. Detection needs less, many times a second, and keeps
+it: fresh memory costs half a millisecond a megabyte."""
 
 FEW_MODULES = 10
-"""So many new ones are worth a look through everything."""
+"""Freeze again only once this many modules have been imported since."""
 
 KEPT_BYTES = 16 * 2**20
-"""So much of what was freed may be kept for what is needed next: a look of the detector takes and frees as
-much, and took two thirds longer without it."""
+"""Freed memory to hold on to: detection takes and frees as much, and took two thirds longer without it."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
-def keep_no_large_blocks() -> None:
-    """Have every block of `LARGE_BYTES` go back at once when it is freed, from now on in this process.
+def prepare() -> None:
+    """Tune this process for serving: memory goes back early, and the collector skips what modules made.
 
-    Without it the C library raises that limit by itself, to 32 MB, and keeps what a picture needed. As it no
-    longer finds its limits by itself then, it is also told to keep `KEPT_BYTES` of smaller ones.
+    For the app to call before it works, as often as it likes. Nothing is tuned by an import.
+    """
+    keep_no_large_blocks()
+    settle()
+
+
+@cache
+def keep_no_large_blocks() -> None:
+    """Have glibc return every block of `LARGE_BYTES` to the system as soon as it is freed.
+
+    By default it raises that limit as it goes, to 32 MB, and keeps what a picture needed. Setting the limit
+    turns off that adjustment, so `KEPT_BYTES` of smaller blocks are asked for as well. Does nothing with
+    another C library.
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt:
@@ -39,7 +50,7 @@ def keep_no_large_blocks() -> None:
 
 
 def give_back() -> None:
-    """Give back what is freed already: in milliseconds, whole pages of it."""
+    """Return freed memory to the system, page by page; takes milliseconds. glibc only."""
     trim = getattr(_c_library(), "malloc_trim", None)
     if trim:
         trim(ctypes.c_size_t(0))
@@ -49,12 +60,11 @@ _modules_settled = 0
 
 
 def settle() -> None:
-    """Take what the modules imported so far have made out of the sight of the garbage collector, for good.
+    """Freeze what imported modules have created, so that the garbage collector skips it.
 
-    Streamlit has it look through everything after each run of a page, during which nothing else runs in
-    this process: a tenth of a second each time, almost all of it for objects of modules, which never go. Does
-    something only where modules came since the last time. What is in use by then is freed as ever, unless
-    it is in a cycle.
+    Streamlit collects after each run of a page, and nothing else runs meanwhile: a tenth of a second each
+    time, nearly all of it for functions and types, which never go away. Does nothing unless modules were
+    imported since the last call. Objects alive by then are still freed, unless they are in a cycle.
     """
     global _modules_settled
     if len(sys.modules) >= _modules_settled + FEW_MODULES:
@@ -64,9 +74,9 @@ def settle() -> None:
 
 
 def in_thread(call: Callable[[], T], name: str) -> Future[T]:
-    """Run a call in a thread of its own, which ends with it and which no process waits for when it ends.
+    """Run a call in a daemon thread of its own.
 
-    An executor's threads would be waited for.
+    Unlike an executor's threads, it does not keep the process from exiting.
     """
     future: Future[T] = Future()
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import re
 
+NO_FACE = "no face found"
+"""How tables and pages put it; a picture without faces is an analysis without readings, never an error."""
+
 
 def percent(probability: float) -> str:
     """Format a probability for people; never 100 %, as no estimate is certain.

@@ -19,13 +19,17 @@ Point = tuple[float, float]
 RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53", "60–100")
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
-WARNINGS = ("small", "blurred", "dark", "turned away", "cut off")
+WARNINGS = ("small", "blurred", "dark", "overexposed", "turned away", "covered", "cut off", "tilted")
 """What a reading may be trusted less for; see `agegender.estimation.quality`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the image, which it may leave on any side."""
+    """A rectangle in pixels of the image; any side may lie outside it.
+
+    >>> Box(0, 0, 2, 2).iou(Box(0, 0, 2, 1))
+    0.5
+    """
 
     left: float
     top: float
@@ -34,30 +38,30 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Pixels from left to right, never negative."""
+        """Width in pixels, never negative."""
         return max(0.0, self.right - self.left)
 
     @property
     def height(self) -> float:
-        """Pixels from top to bottom, never negative."""
+        """Height in pixels, never negative."""
         return max(0.0, self.bottom - self.top)
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Area in square pixels."""
         return self.width * self.height
 
     @property
     def center(self) -> Point:
-        """The middle of the box."""
+        """The centre, (x, y)."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def moved(self, x: float, y: float, left: float = 0.0, top: float = 0.0) -> Box:
-        """Return the box in a picture that is `x` times as wide and `y` times as high, then shifted."""
+        """Scale by `x` horizontally and `y` vertically, then shift by `left` and `top` pixels."""
         return Box(self.left * x + left, self.top * y + top, self.right * x + left, self.bottom * y + top)
 
     def intersection(self, other: Box) -> Box:
-        """Return what both boxes cover; of zero area where they do not meet."""
+        """The overlap of two boxes; its area is zero if they do not meet."""
         return Box(
             max(self.left, other.left),
             max(self.top, other.top),
@@ -66,7 +70,7 @@ class Box:
         )
 
     def iou(self, other: Box) -> float:
-        """Return intersection over union, 0 to 1; 0 where both are empty."""
+        """Intersection over union, 0 to 1; 0 if both are empty."""
         shared = self.intersection(other).area
         union = self.area + other.area - shared
         return shared / union if union > 0 else 0.0
@@ -74,11 +78,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face that a detector found.
+    """A detected face.
 
-    `score` is the detector's own confidence, 0 to 1. `landmarks` are five points, in this order: the
-    person's right eye (left in the picture), left eye, nose tip, right and left corner of the mouth;
-    or none, when the detector gives none.
+    `score` is the detector's own confidence, 0 to 1. `landmarks` are five points in YuNet's order: the
+    person's right eye (on the left of the picture), left eye, nose tip, right and left mouth corner; or
+    () if the detector gives none.
     """
 
     box: Box
@@ -86,7 +90,7 @@ class Face:
     landmarks: tuple[Point, ...] = ()
 
     def moved(self, x: float, y: float, left: float = 0.0, top: float = 0.0) -> Face:
-        """Return the face in a picture that is `x` times as wide and `y` times as high, then shifted."""
+        """Scale by `x` horizontally and `y` vertically, then shift by `left` and `top` pixels."""
         landmarks = tuple((u * x + left, v * y + top) for u, v in self.landmarks)
         return Face(self.box.moved(x, y, left, top), self.score, landmarks)
 
@@ -95,8 +99,11 @@ class Face:
 class Age:
     """An apparent age.
 
-    `probabilities` belong to `RANGES` and sum to 1; `years` is the expected age; the true one is
-    meant to lie between `low` and `high` (years) in 80 % of cases.
+    `probabilities` are those of `RANGES` and sum to 1; `years` is the expected age; `low` to `high` is an
+    interval in years, meant to hold the true age in 80 % of cases.
+
+    >>> Age((0, 0, 0, 0.1, 0.5, 0.4, 0, 0), 31.0, 24.0, 38.0).range
+    '25–32'
     """
 
     probabilities: tuple[float, ...]
@@ -106,33 +113,37 @@ class Age:
 
     @property
     def range(self) -> str:
-        """The one of the eight ranges in the middle: older ones are as likely as younger ones.
+        """The range that holds the median.
 
-        Of all eight it is off by the fewest ranges on average. The most probable one, where that is another,
-        is right a little more often, and further off where it is wrong.
+        Of all eight it is off by the fewest ranges on average. The most probable range, where it differs, is
+        right a little more often but further off when wrong.
         """
         return RANGES[sum(below < 0.5 for below in accumulate(self.probabilities[:-1]))]
 
     @property
     def range_probability(self) -> float:
-        """How probable `range` is, 0 to 1."""
+        """Probability of `range`, 0 to 1."""
         return self.probabilities[RANGES.index(self.range)]
 
 
 @dataclass(frozen=True, slots=True)
 class Gender:
-    """An apparent gender, of the two labels that the training data know; `p_female` is 0 to 1."""
+    """An apparent gender, one of the two labels in the training data; `p_female` is 0 to 1.
+
+    >>> Gender(0.2).label, Gender(0.2).probability
+    ('Male', 0.8)
+    """
 
     p_female: float
 
     @property
     def label(self) -> str:
-        """'Female' or 'Male', whichever is more probable."""
+        """The more probable of 'Female' and 'Male'."""
         return "Female" if self.p_female >= 0.5 else "Male"
 
     @property
     def probability(self) -> float:
-        """How probable `label` is, 0.5 to 1."""
+        """Probability of `label`, 0.5 to 1."""
         return max(self.p_female, 1.0 - self.p_female)
 
 
@@ -141,7 +152,7 @@ Estimate = tuple[Age, Gender]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A face with what was estimated of it; `warnings` are those of `WARNINGS` that hold."""
+    """A face and its estimates; `warnings` are those of `WARNINGS` that apply."""
 
     face: Face
     age: Age
@@ -153,6 +164,8 @@ class Reading:
 class Analysis:
     """All that was read from one picture; `readings` is empty when no face was found.
 
+    `turned_degrees` is how far the picture must be turned clockwise to stand: 0, 90, 180 or 270. Faces are
+    told in its pixels as it is.
     `notes` are sentences about the file, for a person: that its last rows are missing, for example.
     """
 
@@ -160,10 +173,11 @@ class Analysis:
     height_px: int
     readings: tuple[Reading, ...]
     seconds: float
+    turned_degrees: int = 0
     notes: tuple[str, ...] = ()
 
     def resized(self, width_px: int, height_px: int) -> Analysis:
-        """Return the analysis in the pixels of the same picture made `width_px` by `height_px`."""
+        """The same analysis in the pixels of the picture resized to `width_px` by `height_px`."""
         x, y = width_px / self.width_px, height_px / self.height_px
         readings = tuple(replace(reading, face=reading.face.moved(x, y)) for reading in self.readings)
         return replace(self, width_px=width_px, height_px=height_px, readings=readings)
@@ -175,15 +189,15 @@ class Detector(Protocol):
     name: str
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
+        """Find the faces in an RGB image, most confident first; () if there are none."""
         ...
 
 
 class Estimator(Protocol):
-    """Estimates age and gender of faces already found. Safe to call from many threads at once."""
+    """Estimates age and gender of detected faces. Safe to call from many threads at once."""
 
     name: str
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        """Return one (age, gender) for each face of the RGB image, in order; () for no faces."""
+        """One (age, gender) per face of the RGB image, in order; () for no faces."""
         ...

@@ -1,6 +1,7 @@
 """What a frame of live video costs, beside the way of the application that this one grew out of.
 
     python -m benchmarks.live [--json] [--frames 100]
+    python -m benchmarks.live --ways    # in a browser, WebRTC beside the page's own connection
 
 Everything a frame takes is counted: from the decoder's YUV to RGB, faces, tracks, estimates, drawing, back to
 a frame. The old way looks for faces with the res10 SSD on every frame and then runs two Caffe nets on every
@@ -108,7 +109,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--frames", type=int, default=150, help="frames to measure, 30 a second (150)")
+    parser.add_argument("--ways", action="store_true", help="compare the ways that frames come, in Chromium")
     arguments = parser.parse_args()
+    if arguments.ways:
+        from benchmarks import transports  # which takes what only development has
+
+        return transports.main(arguments.json)
     one_core()
     try:
         live = build_analyzer("yunet")

@@ -1,6 +1,6 @@
 """Live in a real browser, both ways side by side: what it shows, and what it costs line and server.
 
-    python -m benchmarks.transports [--seconds 20] [--json]
+    python -m benchmarks.live --ways [--json]
 
 The camera of a headless Chromium sees one face, 640×480, 30 frames a second. The server may use one core, the
 browser the others. `ms to box` is from a picture's capture until its boxes are drawn; its first and second
@@ -9,7 +9,6 @@ half show whether it grows. The slow line lets 1 Mbit/s through each way and add
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import socket
@@ -35,6 +34,9 @@ from clips import clip_of_one, write_mjpeg  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+SECONDS, SLOW_SECONDS = 20.0, 120.0
+"""How long each way is watched, and over the slow line."""
 
 # Keep the connections of WebRTC, to ask them how much went through.
 KEEP = """window.connections = [];
@@ -168,30 +170,22 @@ def watch(page: Page, line: Line, pid: int, way: str, seconds: float, slow: bool
     )
 
 
-def main() -> int:
+def main(as_json: bool) -> int:
     """Print a table, or JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.transports", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long to watch each (20)")
-    parser.add_argument("--slow-seconds", type=float, default=120.0, help="and over the slow line (120)")
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "face.mjpeg"
         write_mjpeg(film, clip_of_one())
         with chromium(*CAMERA, f"--use-file-for-fake-video-capture={film}") as browser:
             rows = [
-                measure(browser, "webrtc", options.seconds),
-                measure(browser, "websocket", options.seconds),
-                measure(browser, "websocket", options.slow_seconds, slow=True),
+                measure(browser, "webrtc", SECONDS),
+                measure(browser, "websocket", SECONDS),
+                measure(browser, "websocket", SLOW_SECONDS, slow=True),
             ]
-    if options.json:
+    if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
         return 0
     print(
-        "| way | line | frames/s | answers/s | ms to box (1st, 2nd half) | kB/s up, down "
-        "| server ms/s, /answer |"
+        "| way | line | frames/s | answers/s | ms to box (halves) | kB/s up, down | server ms/s, ms/answer |"
     )
     print("|---|---|---|---|---|---|---|")
     for row in rows:
@@ -202,7 +196,3 @@ def main() -> int:
             f"{row.server_ms_per_s:.0f}, {row.server_ms_per_answer:.0f} |"
         )
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -14,7 +14,7 @@ import PIL.Image
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from browsing import chromium, serve  # noqa: E402
+from browsing import chromium, serve, start  # noqa: E402
 from clips import clip_of_one, write_mjpeg  # noqa: E402
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def photos(page: Page) -> None:
 
 def live(page: Page) -> None:
     """Have the camera see a face until its age has settled."""
-    page.get_by_role("button", name="START").click()
-    page.locator(".people tbody tr").first.wait_for()
+    start(page)
     page.wait_for_timeout(4000)
 
 

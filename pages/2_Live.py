@@ -49,13 +49,16 @@ def controls(control: Control) -> bool:
 
 
 def latest_of(control: Control) -> Latest | None:
-    """Return the newest frame and who is in it, while a video plays."""
-    processor = state.live_ways[control.camera].processor
-    return processor.latest if control.phase == "playing" else None
+    """Return the newest frame while a video plays, unless it has faces that are to be hidden."""
+    latest: Latest | None = state.live_ways[control.camera].processor.latest
+    if control.phase != "playing" or latest is None:
+        return None
+    return latest if latest.hides or not chosen.look.blur else None
 
 
 def step(control: Control) -> bool:
     """Go on in time; return whether the page has to be drawn anew."""
+    live_view.hear_camera(control)
     latest = state.live_ways[control.camera].processor.latest
     return control.step(live_view.streamers_active(), latest.time_s if latest else None)
 
@@ -86,7 +89,7 @@ if "live" not in state:
     state.live_ways = {camera: WebRTC(VideoProcessor(starts)) for camera in live_view.CAMERAS}
     state.live_socket = WebSocket(state.live_ways["Front"].processor)
 control: Control = state.live
-if "live-camera" not in state:  # another page was shown meanwhile, with which the camera went
+if state.get("live_drawn") and "live-camera" not in state:  # another page was shown meanwhile
     control.left()
 if not control.busy:
     state.live_ice = ice_servers(os.environ)  # credentials expire, so they are made anew
@@ -99,8 +102,9 @@ with video:
     place = st.container(gap=None, key="live-place")
     place.html("<i></i>")  # so that style.css can hold the place of the video
     mirror = controls(control)
+    state.live_drawn = True  # and not before: a first run may have been cut short
     live_panels.show_way(control)
-    live_panels.show_kept_picture()
+    live_panels.show_kept_picture(chosen.look.blur)
     st.caption(PRIVACY)
 for way in state.live_ways.values():
     way.processor.settings = Settings(analyzer, chosen.look, mirror)

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import streamlit as st
 
+from agegender.imaging.formats import VIDEOS, endings
 from agegender.text import escape
 from agegender.ui import loader, uploads
 from agegender.ui.sidebar import sidebar
@@ -18,12 +19,12 @@ from agegender.ui.video_result import (
     show_hint,
     show_or_withdraw,
 )
-from agegender.video.container import ENDINGS, MAX_BYTES
+from agegender.video.container import MAX_BYTES
 from agegender.video.footage import LIMITS
 from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
-TYPES = [ending[1:] for ending in ENDINGS]
+TYPES = [ending[1:] for ending in endings(VIDEOS)]
 state = st.session_state
 
 

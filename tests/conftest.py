@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["browsing"]
+
+# No test fails for the clock, however busy the machine.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # The one place that names the folder of optional data (see CONTRIBUTING.md).
 SHARED = Path(os.environ.get("AGEGENDER_SHARED") or Path(__file__).parents[2] / "shared")
@@ -25,6 +30,11 @@ def optional(part: str) -> Path:
 @pytest.fixture(scope="session")
 def photos() -> Path:
     return optional("photos")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    return optional("cases")
 
 
 @pytest.fixture(scope="session")

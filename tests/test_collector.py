@@ -29,5 +29,22 @@ assert gc.get_freeze_count() > first
 """
 
 
+UNTOUCHED = """
+import ctypes, gc
+from agegender import runtime
+
+def tuned():
+    raise AssertionError("an import tunes the allocator")
+
+runtime._c_library = tuned
+import agegender.ui.loader, agegender.ui.sidebar, agegender.cli.main
+assert gc.get_freeze_count() == 0, "an import freezes what the collector sees"
+"""
+
+
+def test_imports_tune_nothing() -> None:
+    subprocess.run([sys.executable, "-c", UNTOUCHED], check=True)
+
+
 def test_the_collector_is_spared_what_modules_made_and_nothing_else() -> None:
     subprocess.run([sys.executable, "-c", SETTLED], check=True)

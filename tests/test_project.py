@@ -54,3 +54,16 @@ def test_the_command_line_starts_without_the_web_app() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert {"streamlit", "pandas", "altair", "av"}.isdisjoint(loaded.stdout.split())
+
+
+def test_the_readme_example_runs() -> None:
+    (code,) = re.findall("```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Female 25–32 ")
+
+
+def test_the_map_names_every_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path in (ROOT / "agegender").iterdir():
+        if path.stem[0] != "_" and path.suffix in ("", ".py") and path.stem != "bundled":
+            assert f"`{path.stem}`" in text, path.stem

@@ -85,6 +85,13 @@ def test_make_help_lists_every_target() -> None:
     assert {line.split()[1] for line in listed.splitlines()} == set(phony.split())
 
 
+def test_slow_tests_are_named() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for name in re.findall(r"@pytest\.mark\.slow\n(?:@.+\n)*def (\w+)", path.read_text(encoding="utf-8")):
+            assert f"`{name}`" in text, f"{path.name}: {name}"
+
+
 def test_hooks_have_the_pinned_versions() -> None:
     pins = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
     revisions = {hook["repo"]: hook.get("rev") for hook in read(".pre-commit-config.yaml")["repos"]}

@@ -9,6 +9,7 @@ from numpy.random import Generator
 from agegender.estimation.alignment import face_matrix
 from agegender.imaging.geometry import warp
 from agegender.types import Box, Face, Image
+from training.occlusions import occluded
 
 
 def jittered_face(landmarks: np.ndarray, box: np.ndarray, rng: Generator) -> Face:
@@ -41,7 +42,7 @@ def jittered_matrix(face: Face, size_px: int, rng: Generator) -> np.ndarray:
 def recolor(crop: Image, rng: Generator) -> Image:
     """Return the crop in another light: saturation, white balance, contrast, brightness, gamma, a lamp."""
     grey = np.tile([0.299, 0.587, 0.114], (3, 1))
-    saturation = 0.0 if rng.random() < 0.1 else rng.uniform(0.5, 1.5)
+    saturation = 0.0 if rng.random() < 0.15 else rng.uniform(0.5, 1.5)
     mixing = grey + saturation * (np.eye(3) - grey)
     if saturation:
         mixing *= np.exp(rng.normal(0, 0.08, (3, 1)))
@@ -60,10 +61,27 @@ def recolor(crop: Image, rng: Generator) -> Image:
     return crop
 
 
-def noisy(image: Image, rng: Generator) -> Image:
-    """Return the picture with the noise of a sensor, of some strength."""
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(3, 18))
-    return cv2.add(image, noise, dtype=cv2.CV_8U)  # type: ignore[return-value]
+def expose(crop: Image, rng: Generator) -> Image:
+    """Return the crop with far too much or too little light, one time in six."""
+    draw = rng.random()
+    if draw > 1 / 6:
+        return crop
+    values = np.arange(256) / 255
+    if draw < 1 / 12:
+        gain = rng.uniform(1.3, 2.6) if rng.random() < 0.5 else rng.uniform(1.5, 5)
+        values = values * gain + rng.uniform(0, 0.2) if gain < 1.5 else (values**2.2 * gain) ** (1 / 2.2)
+    else:
+        values = values * rng.uniform(0.18, 0.6)
+    crop = np.asarray(cv2.LUT(crop, np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)), np.uint8)
+    if draw > 1 / 8:
+        crop = noisy(crop, rng, rng.uniform(0.5, 5))
+    return crop
+
+
+def noisy(image: Image, rng: Generator, deviation: float) -> Image:
+    """Return the picture with the noise of a sensor."""
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(deviation)
+    return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def compressed(image: Image, quality: int) -> Image:
@@ -82,15 +100,15 @@ def degrade(crop: Image, rng: Generator) -> Image:
     if rng.random() < 0.1:
         crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, 2.0))  # type: ignore[assignment]
     if rng.random() < 0.1:
-        crop = noisy(crop, rng)
+        crop = noisy(crop, rng, rng.uniform(3, 18))
     if rng.random() < 0.2:
-        crop = compressed(crop, int(rng.uniform(20, 85)))
+        crop = compressed(crop, int(rng.uniform(8, 85)))
     return crop
 
 
 def erase(crop: Image, rng: Generator) -> Image:
-    """Return the crop with a rectangle of noise or of one colour over a part of it, one time in three."""
-    if rng.random() < 0.35:
+    """Return the crop with a rectangle of noise or of one colour over a part of it, one time in four."""
+    if rng.random() < 0.25:
         side = crop.shape[0]
         width, height = (int(side * rng.uniform(0.12, 0.5)) for _ in range(2))
         left, top = int(rng.uniform(0, side - width)), int(rng.uniform(0, side - height))
@@ -106,7 +124,9 @@ def training_crop(
 
     `mild` spares half of them all but the shift.
     """
-    crop = warp(picture, jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng), size_px)
+    matrix = jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng)
+    crop = warp(picture, matrix, size_px)
     if mild and rng.random() < 0.5:
         return crop
-    return erase(degrade(recolor(crop, rng), rng), rng)
+    crop = occluded(crop, landmarks @ matrix[:, :2].T + matrix[:, 2], rng)
+    return erase(degrade(expose(recolor(crop, rng), rng), rng), rng)

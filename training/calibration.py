@@ -1,8 +1,6 @@
-"""What the temperature of age is chosen by, and on whom: the same for a new net and for an exported file."""
+"""What temperature and correction of age are chosen by, and on whom: the held-out training faces."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +9,19 @@ HELD_OUT = 2000
 """The last faces of the training set: never trained on, for choices and for calibration."""
 OLDEST_YEARS = 90
 """Where the group of everybody over 70 is taken to end."""
-TEMPERATURES = np.geomspace(0.4, 2.5, 93).tolist()
+TEMPERATURES = np.geomspace(0.6, 1.7, 27).tolist()
+POWERS = (0.0, 0.1, 0.2, 0.3)
+"""Of the correction by (density)^−α, the α that are tried."""
+STRETCHES = (0.0, 0.1, 0.2, 0.3)
+"""By which parts of itself what lies beyond 50 years is made longer, to try."""
+EXACT_COST = 0.005
+"""So much of the share of exact groups the correction may cost."""
+SMOOTH_YEARS = 3.0
+OLD_YEARS = (70.0, 75.0, 80.0, 85.0, 90.0, 97.0)
+OLD_PARTS = (0.36, 0.27, 0.2, 0.11, 0.06)
+"""How the people of FairFace's open group, from 70 on, are taken to be spread over these years: about as
+the world's people of that age are (United Nations, World Population Prospects 2022). The label alone says
+nothing of how far beyond 70 to go, so that a net that learns from it stays close to 70."""
 
 
 def spread_loss(pmf: ArrayLike, low_years: ArrayLike, high_years: ArrayLike) -> float:
@@ -29,8 +39,46 @@ def spread_loss(pmf: ArrayLike, low_years: ArrayLike, high_years: ArrayLike) -> 
     return -float(np.mean((logs * inside).sum(1) / inside.sum(1)))
 
 
-def best_temperature(name: str, loss: Callable[[float], float]) -> float:
-    """Return the temperature of the least loss, and print what it gives."""
-    best = min(TEMPERATURES, key=loss)
-    print(f"{name}: temperature {best:.3f}, held-out loss {loss(1.0):.4f} → {loss(best):.4f}")
-    return float(best)
+def weights_of_years(low_years: ArrayLike, high_years: ArrayLike) -> NDArray[np.float64]:
+    """Return how probable each year is by a face's label alone, (n, 100): even, `OLD_PARTS` from 70 on."""
+    low = np.maximum(np.asarray(low_years, dtype=np.float64), 0)[:, None]
+    high = np.asarray(high_years, dtype=np.float64)[:, None]
+    years = np.arange(100)
+    even = np.where((low <= years) & (years < high), 1.0, 0.0)
+    ends = np.interp(np.arange(101), OLD_YEARS, np.concatenate([[0], np.cumsum(OLD_PARTS)]))
+    parts = np.where(high > 120, np.where(years >= low, np.diff(ends), 0.0), even)
+    return np.asarray(parts / parts.sum(1, keepdims=True), dtype=np.float64)
+
+
+def density(labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many faces each year has, (100,), smoothed, a mean of 1, by their `weights_of_years`."""
+    steps = np.arange(-12, 13)
+    kernel = np.exp(-((steps / SMOOTH_YEARS) ** 2) / 2)
+    of_years = np.convolve(np.pad(labels.sum(0), 12, mode="edge"), kernel / kernel.sum(), mode="valid")
+    of_years = np.maximum(of_years, 0.02 * of_years.mean())
+    return of_years / of_years.mean()
+
+
+def corrected(pmf: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distributions with each year's probability times its factor."""
+    weighted = pmf * factors
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def errors_by_group(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how many years the expected age is wrong of people of each of FairFace's groups, (9,).
+
+    A face counts in its groups as far as its label (`weights_of_years`) says that it may lie there.
+    """
+    years = np.arange(100)
+    off = np.abs((pmf @ years)[:, None] - years) * labels
+    starts = [0, 3, 10, 20, 30, 40, 50, 60, 70]
+    errors = np.add.reduceat(off, starts, axis=1).sum(0) / np.add.reduceat(labels, starts, axis=1).sum(0)
+    return np.asarray(errors, dtype=np.float64)
+
+
+def exact(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
+    """Return how often the group in the middle of the distribution is that of the label."""
+    starts = [0, 3, 10, 20, 30, 40, 50, 60, 70]
+    groups, truth = (np.add.reduceat(parts, starts, axis=1) for parts in (pmf, labels))
+    return float(np.mean((groups.cumsum(1)[:, :-1] < 0.5).sum(1) == truth.argmax(1)))

@@ -3,9 +3,10 @@
     python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
     python -m training.card                # write tables and plots anew from models/figures.json
 
-DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT
-pictures are taken, or all. Nothing in it is random. Tables are what lies between `<!-- table: NAME -->` and
-`<!-- end -->` in the files of `CARDS`.
+DATA is a folder with fairface-val.csv and .tar, and the same of utkface and congress; of each set at most
+LIMIT pictures are taken, or all. Nothing in it is random. In the files of `CARDS`, tables are what lies
+between `<!-- table: NAME -->` and `<!-- end -->`, and figures what lies between `<!-- figure: SET KEY -->`
+and that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,17 +25,21 @@ from tqdm import tqdm
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.evaluation import card as measured
 from agegender.evaluation import charts
-from agegender.evaluation.datasets import Kind, open_dataset
+from agegender.evaluation.datasets import Dataset, Kind, open_dataset
 from agegender.evaluation.metrics import figures
 from agegender.evaluation.report import figures_object, report_object
-from agegender.evaluation.run import Degradation, evaluate
+from agegender.evaluation.run import Degradation, Result, evaluate, spread
+from agegender.evaluation.tables import SETS
 from agegender.models.manifest import load_manifest
-from training.tables import SETS, TABLES
+from training import robustness
+from training.tables import TABLES, in_prose
 
 ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "models" / "plots"
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
-KINDS: tuple[Kind, ...] = ("fairface", "utkface")
+KINDS: tuple[Kind, ...] = ("fairface", "utkface", "congress")
+WORSE = 600
+"""Of each set so many pictures, spread over all of it, are made harder or given to other detectors."""
 HARDER = {
     "box alone": Degradation(box_only=True),
     "40 px": Degradation(face_px=40),
@@ -44,17 +50,41 @@ HARDER = {
 def measure(data: Path, limit: int | None = None) -> dict[str, object]:
     """Return what models/figures.json holds."""
     start_s, analyzer = time.time(), build_analyzer("yunet", "apparent")
+    others = {"bundled": build_analyzer("bundled", "apparent")}
     reports: dict[str, object] = {}
-    harder: dict[str, dict[str, object]] = {name: {} for name in HARDER}
+    parts: dict[str, dict[str, dict[str, object]]] = {
+        part: defaultdict(dict) for part in ("harder", "robustness", "consistency", "detectors")
+    }
     for kind in KINDS:
         with open_dataset(kind, data / f"{kind}-val.tar") as dataset:
             count = min(limit or len(dataset.samples), len(dataset.samples))
-            results = list(tqdm(evaluate(dataset, analyzer, limit), kind, count))
-            reports[kind] = report_object(dataset, analyzer.models, results)
+
+            def results(
+                title: str,
+                analyzer: Analyzer = analyzer,
+                degradation: Degradation | None = None,
+                dataset: Dataset = dataset,
+                count: int = min(count, WORSE),
+            ) -> list[Result]:
+                return list(tqdm(evaluate(dataset, analyzer, count, degradation), title, count, disable=None))
+
+            plain = results(kind, count=count)
+            reports[kind] = report_object(dataset, analyzer.models, plain)
+            if kind == "congress":
+                continue
+            some = spread(plain, WORSE)
+            for part, name in (("harder", "as found"), ("robustness", "as found"), ("detectors", "YuNet")):
+                parts[part][name][kind] = figures_object(figures(kind, some))
             for name, degradation in HARDER.items():
-                worse = list(tqdm(evaluate(dataset, analyzer, limit, degradation), f"{kind}, {name}", count))
-                harder[name][kind] = figures_object(figures(kind, worse))
-    return {"made": made(analyzer, limit, time.time() - start_s), "reports": reports, "harder": harder}
+                worse = results(f"{kind}, {name}", degradation=degradation)
+                parts["harder"][name][kind] = figures_object(figures(kind, worse))
+            for part, found in robustness.measure(dataset, analyzer, some, len(some)).items():
+                for name, figure in found.items():
+                    parts[part][name][kind] = figure
+            for name, other in others.items():
+                found_so = results(f"{kind}, {name}", other)
+                parts["detectors"][name][kind] = figures_object(figures(kind, found_so))
+    return {"made": made(analyzer, limit, time.time() - start_s), "reports": reports, **parts}
 
 
 def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, object]:
@@ -76,7 +106,11 @@ def rewritten(text: str, card: measured.Card) -> str:
     def table(match: re.Match[str]) -> str:
         return f"{match[1]}\n{TABLES[match[2]](card)}\n{match[3]}"
 
-    return re.sub(r"(<!-- table: (.+?) -->)\n.*?(<!-- end -->)", table, text, flags=re.S)
+    def figure(match: re.Match[str]) -> str:
+        return f"{match[1]}{in_prose(card, match[2])}{match[3]}"
+
+    text = re.sub(r"(<!-- table: (.+?) -->)\n.*?(<!-- end -->)", table, text, flags=re.S)
+    return re.sub(r"(<!-- figure: (.+?) -->).*?(<!-- end -->)", figure, text)
 
 
 def draw(card: measured.Card) -> None:

@@ -15,10 +15,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agegender.estimation.apparent import Apparent
-from training.calibration import HELD_OUT, best_temperature, spread_loss
+from training.calibration import (
+    EXACT_COST,
+    POWERS,
+    STRETCHES,
+    TEMPERATURES,
+    corrected,
+    density,
+    errors_by_group,
+    exact,
+    spread_loss,
+    weights_of_years,
+)
 from training.faces import SIDE_PX, Faces, to_net
 from training.files import describe
 from training.net import FaceNet, years_pmf
@@ -33,13 +44,15 @@ class Exported(nn.Module):
     def __init__(self, net: FaceNet, age_temperature: float = 1.0) -> None:
         super().__init__()
         self.net = net
-        self.age_temperature = age_temperature
+        self.age_temperature, self.stretch = age_temperature, 0.0
         self.gender_scale, self.gender_bend = 1.0, 0.0
+        self.factors = torch.ones(100)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         outputs = self.net(to_net(faces))
         p_female = torch.sigmoid(bent(outputs[:, -1], self.gender_scale, self.gender_bend))
-        return years_pmf(outputs, self.age_temperature), p_female
+        weighted = years_pmf(outputs, self.age_temperature, self.stretch) * self.factors
+        return weighted / weighted.sum(1, keepdim=True), p_female
 
 
 def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
@@ -49,25 +62,47 @@ def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set what makes the held-out faces most likely, ages spread evenly over their groups.
+    """Set what makes the held-out faces most likely, and how much is made of ages that FairFace has few of.
 
-    As the app reads them: in its two views.
+    For each α and stretch the temperature is the one that makes ages likely that are spread evenly over their
+    groups; those two are the ones of the least error of age where each of FairFace's groups counts as much as
+    any other, among those that cost at most `EXACT_COST` of exact groups.
     """
-    indices = np.arange(len(faces) - HELD_OUT, len(faces))
-    views = [
-        torch.cat([exported.net(faces.plain_crops(chunk, *view)) for chunk in np.array_split(indices, 20)])
-        for view in Apparent.VIEWS
-    ]
+    indices = np.concatenate([faces.held_out, faces.held_out_congress])
+    outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
+    count = len(faces.held_out)
+    of_fairface = outputs[:count]
+    low, high = (ends[faces.held_out].numpy() for ends in (faces.low, faces.high))
+    labels = weights_of_years(faces.low[indices], faces.high[indices])
+    trained = faces.trained[~faces.congress[faces.trained]]
+    often = density(weights_of_years(faces.low[trained], faces.high[trained]))
 
-    def age_nll(temperature: float) -> float:
-        pmf = torch.stack([years_pmf(outputs, temperature) for outputs in views]).mean(0)
-        return spread_loss(pmf.numpy(), faces.low[indices].numpy(), faces.high[indices].numpy())
+    def pmf(outputs: Tensor, temperature: float, power: float, stretch: float) -> NDArray[np.float64]:
+        return corrected(years_pmf(outputs, temperature, stretch).double().numpy(), often**-power)
+
+    found: dict[tuple[float, float], tuple[float, float, float]] = {}
+    for pair in product(POWERS, STRETCHES):
+        losses = [
+            spread_loss(pmf(of_fairface, temperature, *pair), low, high) for temperature in TEMPERATURES
+        ]
+        temperature = TEMPERATURES[int(np.argmin(losses))]
+        every = pmf(outputs, temperature, *pair)
+        errors, right = errors_by_group(every, labels), exact(every[:count], labels[:count])
+        found[pair] = errors.mean(), right, temperature
+        print(
+            f"α {pair[0]:.2f}, stretch {pair[1]:.2f}: temperature {temperature:.3f}, loss {min(losses):.4f}, "
+            f"exact {right:.4f}, off by {errors.mean():.3f} years: {np.round(errors, 1)}"
+        )
+    least = max(right for _, right, _ in found.values()) - EXACT_COST
+    best = min((pair for pair in found if found[pair][1] >= least), key=lambda pair: found[pair][0])
+    exported.age_temperature, exported.stretch = found[best][2], best[1]
+    exported.factors = torch.from_numpy(often ** -best[0]).float()
+    print(f"chosen: α {best[0]:.2f}, stretch {best[1]:.2f}, temperature {exported.age_temperature:.3f}")
 
     def gender_nll(scale: float, bend: float) -> float:
-        logits = bent(torch.stack(views)[..., -1], scale, bend).mean(0)
-        return float(F.binary_cross_entropy_with_logits(logits, faces.female[indices]))
+        logits = bent(of_fairface[:, -1], scale, bend)
+        return float(F.binary_cross_entropy_with_logits(logits, faces.female[faces.held_out]))
 
-    exported.age_temperature = best_temperature("age", age_nll)
     exported.gender_scale, exported.gender_bend = min(
         product(SCALES, BENDS), key=lambda pair: gender_nll(*pair)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,27 @@ def describe(path: Path) -> str:
     """Return the file's size and SHA-256, as models/manifest.toml wants them."""
     content = path.read_bytes()
     return f"{path}: bytes = {len(content)}, sha256 = {hashlib.sha256(content).hexdigest()}"
+
+
+def multiply_adds(path: Path, shape: tuple[int, ...]) -> int:
+    """Return the multiply-adds of the file's convolutions and matrix products for one input."""
+    model = onnx.load(path)
+    for size, dimension in zip(shape, model.graph.input[0].type.tensor_type.shape.dim, strict=True):
+        dimension.ClearField("dim_param")
+        dimension.dim_value = size
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {
+        value.name: [dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.output, *graph.input)
+    }
+    shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    total = 0
+    for node in graph.node:
+        if node.op_type == "Conv":
+            total += prod(shapes[node.output[0]]) * prod(shapes[node.input[1]][1:])
+        elif node.op_type in ("Gemm", "MatMul"):
+            total += prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+    return total
 
 
 def halve(path: Path) -> None:

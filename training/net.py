@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 COMPONENTS = 3
 SCALE_MIN_YEARS = 1.0
+STRETCHED_YEARS = 50.0
 
 
 class Block(nn.Module):
@@ -67,14 +68,17 @@ class FaceNet(nn.Module):
         return self.head(self.dropout(features))
 
 
-def logistics(outputs: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+def logistics(outputs: Tensor, temperature: float, stretch: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
     """Return log weights, locations and scales (years) of the mixture, each (n, COMPONENTS).
 
-    `temperature` widens every scale, to calibrate a net that is too sure.
+    `temperature` widens every scale, to calibrate a net that is too sure. `stretch` moves what lies beyond
+    `STRETCHED_YEARS` on by that part of the distance, and widens it as much.
     """
     weights, locations, scales = outputs[:, : 3 * COMPONENTS].split(COMPONENTS, dim=1)
     scales = temperature * (SCALE_MIN_YEARS + 6 * F.softplus(scales))
-    return F.log_softmax(weights, dim=1), 35 + 20 * locations, scales
+    years = 35 + 20 * locations
+    beyond = (years - STRETCHED_YEARS).clamp(min=0)
+    return F.log_softmax(weights, dim=1), years + stretch * beyond, scales * (1 + stretch * (beyond > 0))
 
 
 def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature: float = 1.0) -> Tensor:
@@ -89,9 +93,9 @@ def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature
     return -torch.logsumexp(log_weights + inside, dim=1)
 
 
-def years_pmf(outputs: Tensor, temperature: float = 1.0, years: int = 100) -> Tensor:
+def years_pmf(outputs: Tensor, temperature: float = 1.0, stretch: float = 0.0, years: int = 100) -> Tensor:
     """Return P(k ≤ age < k + 1) for k below `years`, (n, years); the first and the last are open-ended."""
-    log_weights, locations, scales = logistics(outputs, temperature)
+    log_weights, locations, scales = logistics(outputs, temperature, stretch)
     edges = torch.arange(1, years, dtype=torch.float32, device=outputs.device)
     below = torch.sigmoid((edges[None, :, None] - locations[:, None]) / scales[:, None])
     cumulative = (log_weights.exp()[:, None] * below).sum(2)

@@ -1,11 +1,12 @@
-"""Read FairFace's training pictures once and find the face in each.
+"""Read the training pictures of FairFace and of Congress once and find the face in each.
 
     python -m training.prepare DATA DETECTOR WORK
 
 DATA is a folder with `fairface-train.csv` (columns shard, file, age_min, age_max, gender, race) and the
-tar files that it names, DETECTOR is YuNet's ONNX file. Into WORK go `pictures.npy` (n, side, side, 3)
-and `faces.npz`: landmarks, boxes and labels, in the same order. Pictures in which no face is found are
-left out; where there are several, the one nearest to the middle counts.
+tar files that it names, and `congress-train.csv` and .tar; DETECTOR is YuNet's ONNX file. Into WORK go
+`pictures.npy` (n, side, side, 3) and `faces.npz`: landmarks, boxes, labels and the set, in the same order,
+Congress first. Pictures in which no face is found are left out; where there are several, the one nearest to
+the middle counts.
 """
 
 from __future__ import annotations
@@ -31,10 +32,16 @@ def central(faces: tuple[Face, ...], image: Image) -> Face:
     return min(faces, key=lambda face: float(np.hypot(*(np.array(face.box.center) - middle))))
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def main(data: Path, detector_path: Path, work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
-    with open(data / "fairface-train.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row | {"shard": "congress-train.tar", "race": ""} for row in table(data / "congress-train.csv")]
+    rows += table(data / "fairface-train.csv")
     detector = YuNet(detector_path, score=0.5)
     archives = {shard: tarfile.open(data / shard) for shard in sorted({row["shard"] for row in rows})}
     pictures = np.lib.format.open_memmap(
@@ -46,6 +53,8 @@ def main(data: Path, detector_path: Path, work: Path) -> None:
         assert member is not None, row
         bgr = np.asarray(cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
         image = np.ascontiguousarray(bgr[:, :, ::-1])
+        if image.shape[:2] != (SIDE_PX, SIDE_PX):  # some of Congress lack a row or two
+            image = np.asarray(cv2.resize(image, (SIDE_PX, SIDE_PX)), np.uint8)
         faces = detector.detect(image)
         if not faces:
             continue
@@ -63,6 +72,7 @@ def main(data: Path, detector_path: Path, work: Path) -> None:
         age_max=np.array([int(row["age_max"]) for row in kept], dtype=np.float32),
         female=np.array([row["gender"] == "female" for row in kept]),
         race=np.array([row["race"] for row in kept]),
+        congress=np.array([row["shard"] == "congress-train.tar" for row in kept]),
     )
     print(f"{len(kept)} faces in {len(rows)} pictures")
 

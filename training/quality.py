@@ -32,6 +32,7 @@ from agegender.evaluation.run import central_face, scaled_down
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.types import Box, Image
+from training import occlusions
 from training.calibration import HELD_OUT, OLDEST_YEARS
 
 HARM_YEARS, HARM_GENDER = 0.75, 0.04
@@ -74,6 +75,12 @@ def darken(image: Image, part: float, _box: Box, rng: Generator) -> Image:
     return np.round(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)
 
 
+def overexpose(image: Image, gain: float, _box: Box, _rng: Generator) -> Image:
+    """Let so many times the light in."""
+    values = np.clip((np.arange(256) / 255) ** 2.2 * gain, 0, 1) ** (1 / 2.2)
+    return np.asarray(cv2.LUT(image, np.rint(255 * values).astype(np.uint8)), np.uint8)
+
+
 def cut(image: Image, part: float, box: Box, rng: Generator) -> Image:
     """Cut the picture so that a part of the face lies outside, on any side."""
     height, width = image.shape[:2]
@@ -92,10 +99,13 @@ def cut(image: Image, part: float, box: Box, rng: Generator) -> Image:
 WAYS: dict[str, tuple[Callable[[Image, float, Box, Generator], Image] | None, tuple[float, ...]]] = {
     "sharpness": (blur_or_move, (0.01, 0.015, 0.02, 0.03, 0.04)),
     "light": (darken, (0.2, 0.1, 0.05, 0.03, 0.02, 0.01)),
+    "unburnt": (overexpose, (1.5, 2, 3, 4.5, 6, 8)),
     "inside": (cut, (0.1, 0.2, 0.3, 0.4, 0.5)),
     "height_px": (None, (64, 48, 40, 32, 24, 18)),  # scaled down to so many pixels, once it is found
     "frontal": (None, ()),
+    "uncovered": (None, (1, 2, 3)),  # with something drawn over them, another thing each time
 }
+COVERS = (occlusions.mask, occlusions.sunglasses)
 
 
 class HeldOut:
@@ -105,7 +115,7 @@ class HeldOut:
         arrays = {name: array[-HELD_OUT:] for name, array in np.load(work / "faces.npz").items()}
         first = len(np.load(work / "faces.npz")["boxes"]) - HELD_OUT
         self.pictures = np.load(work / "pictures.npy", mmap_mode="r")[first : first + HELD_OUT]
-        self.boxes, self.female = arrays["boxes"], arrays["female"]
+        self.boxes, self.female, self.landmarks = (arrays[name] for name in ("boxes", "female", "landmarks"))
         self.middle = (arrays["age_min"] + np.minimum(arrays["age_max"], OLDEST_YEARS)) / 2
         self.indices = range(0, HELD_OUT, every)
         apparent = store.fetch(load_manifest()["apparent"])["apparent.onnx"]
@@ -122,11 +132,14 @@ class HeldOut:
             )
             if worsen is not None:
                 image = worsen(image, part, Box(*self.boxes[index].tolist()), rng)
+            if name == "uncovered" and part:
+                frame = occlusions.frame_of(self.landmarks[index])
+                image = COVERS[rng.integers(len(COVERS))](image, frame, rng)
             faces = self.analyzer.detector.detect(image)
             if not faces:
                 return None
             face = central_face(image, faces)
-            if worsen is None and part:
+            if name == "height_px" and part:
                 image, face = scaled_down(image, face, round(part))
             ((age, gender),) = self.analyzer.estimator.estimate(image, [face])
             seen = measure(image, face)

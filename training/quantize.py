@@ -31,8 +31,8 @@ from onnxruntime.quantization import (
 from agegender.estimation.apparent import Apparent
 from agegender.types import Box, Face
 from training.calibration import HELD_OUT
-from training.faces import Faces
-from training.files import describe
+from training.faces import SIDE_PX, Faces
+from training.files import describe, multiply_adds
 
 CROPS = 512
 PERCENTILE = 99.999
@@ -82,7 +82,7 @@ def held_out(path: Path, faces: Faces) -> str:
 
 def main(work: Path, source: Path, target: Path) -> None:
     faces = Faces(work)
-    trained = np.random.default_rng(0).choice(len(faces) - HELD_OUT, CROPS, replace=False)
+    trained = np.random.default_rng(0).choice(faces.trained, CROPS, replace=False)
     crops = np.stack([faces.plain_crop(index) for index in trained])
     with TemporaryDirectory() as folder:
         prepared = Path(folder) / source.name
@@ -103,6 +103,7 @@ def main(work: Path, source: Path, target: Path) -> None:
     for path in (source, target):
         print(held_out(path, faces))
     print(describe(target))
+    print(f"{multiply_adds(source, (1, SIDE_PX, SIDE_PX, 3)) / 1e6:.1f} million multiply-adds a face")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
-from agegender.evaluation.card import Card, Figures, Measured
+from agegender.evaluation.card import Card, Figures
 from agegender.evaluation.groups import ANY
+from agegender.evaluation.tables import FEW, SETS, congress, consistency, robustness, rows, shown, sure
 
-FEW = 20
-"""Over fewer faces nothing is said."""
-
-SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
 COLUMNS = {
     "fairface": {
         "gender_accuracy": "gender right",
@@ -24,22 +21,6 @@ COLUMNS = {
         "age_in_interval": "interval holds the true age",
     },
 }
-
-
-def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def shown(key: str, figure: Measured, interval: bool = True, least: int = FEW) -> str:
-    """Return a figure as people read it: '91.2 % (89.0–93.0)', '5.70 years (5.51–5.89)', or '–'."""
-    if figure.value is None or figure.count < least:
-        return "–"
-    years = key.endswith("_years")
-    values = [f"{v:.1f}" if years else f"{100 * v:.1f}" for v in (figure.value, *(figure.interval or ()))]
-    ends = f" ({'–'.join(values[1:])})" if interval and figure.interval else ""
-    return f"{values[0]} {'years' if years else '%'}{ends}"
 
 
 def overview(card: Card) -> str:
@@ -119,16 +100,40 @@ def _worst(card: Card, kind: str, key: str, title: str) -> str:
 
 def harder(card: Card) -> str:
     """Return what it costs when finding the face went less well."""
-    columns: list[Mapping[str, Figures]] = [
-        {kind: report.figures for kind, report in card.reports.items()},
-        *card.harder.values(),
-    ]
     body = [
-        (f"{SETS[kind]}: {title}", *(shown(key, column[kind][key], interval=False) for column in columns))
+        (
+            f"{SETS[kind]}: {title}",
+            *(shown(key, of[kind][key], interval=False) for of in card.harder.values()),
+        )
         for kind in SETS
         for key, title in COLUMNS[kind].items()
     ]
-    return rows(("", "as found", *card.harder), body)
+    return rows(("", *card.harder), body)
+
+
+def detectors(card: Card) -> str:
+    """Return what it costs that another detector finds the faces."""
+    body = [
+        (
+            f"{SETS[kind]}: {title}",
+            *(shown(key, of[kind][key], interval=False) for of in card.detectors.values()),
+        )
+        for kind in SETS
+        for key, title in {"faces_found": "faces found", **COLUMNS[kind]}.items()
+    ]
+    return rows(("", *card.detectors), body)
+
+
+def in_prose(card: Card, name: str) -> str:
+    """Return a figure that stands in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
+    *way, key = name.split()
+    if len(way) == 1:
+        figures = card.reports[way[0]].figures
+    elif way[0] == "calibration":
+        return f"{100 * (card.reports[way[1]].gender_calibration.error or 0):.1f} points"
+    else:
+        figures = getattr(card, way[0])[way[1]][way[2]]
+    return shown(key, figures[key], interval=False)
 
 
 def warnings(card: Card) -> str:
@@ -181,6 +186,11 @@ TABLES: dict[str, Callable[[Card], str]] = {
     "FairFace": by_group("fairface"),
     "UTKFace": by_group("utkface"),
     "harder": harder,
+    "robustness": robustness,
+    "consistency": consistency,
+    "Congress": congress,
+    "sure": sure,
+    "detectors": detectors,
     "warnings": warnings,
     "ages": mixed_up("utkface"),
     "made": made,

@@ -5,25 +5,34 @@ from __future__ import annotations
 import argparse
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, count
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import chain, count, zip_longest
 from pathlib import Path
 
-from agegender.analyzer import Analyzer, analyze_file
+from agegender.analyzer import Analyzer, Look, analyze_file, look
 from agegender.cli.console import DONE, FAILED, add_model_names, bar, build, complain, say
+from agegender.cli.outputs import make_folder, write_bytes
 from agegender.drawing.annotate import annotate
-from agegender.errors import AgeGenderError, ImageError
+from agegender.errors import AgeGenderError
 from agegender.export.faces import Named, csv_lines, json_lines, table_lines
+from agegender.imaging import workers
 from agegender.imaging.formats import PICTURES, RAW_ENDINGS, VIDEOS, has_ending
-from agegender.imaging.io import decode, encode_jpeg
+from agegender.imaging.io import encode_jpeg
+from agegender.imaging.workers import TooMuchError
 from agegender.text import plural
 from agegender.types import Image
 
+AHEAD_MB = 120
+"""What the next picture may take while one is analysed: one of 10 megapixels, or a part of a large JPEG."""
+
 MAX_STEM_BYTES = 220
-"""With what is put behind it, a name stays below the 255 bytes that file systems allow."""
+"""Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
-"""So many kinds of files that were passed over are told one by one."""
+"""At most this many kinds of skipped files are listed one by one."""
 
 FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "table": table_lines,
@@ -78,11 +87,11 @@ def analyze(options: argparse.Namespace) -> int:
         complain(f"{name}: {message}")
 
     def analyses(paths: list[Path], analyzer: Analyzer) -> Iterator[Named]:
-        for path in bar(paths, len(paths)):
+        for path, first in bar(looks(paths), len(paths)):
             try:
-                image, analysis = analyze_file(path, analyzer)
+                image, analysis = analyze_file(first(), analyzer)
                 if options.annotate:
-                    whole = image if image.shape[1] == analysis.width_px else decode(path)
+                    whole = image if image.shape[1] == analysis.width_px else workers.shared().decode(path)
                     save(annotate(whole, analysis), options.annotate / below(path, base), path.stem)
                 for note in analysis.notes:
                     complain(f"{path}: {note}")
@@ -91,7 +100,7 @@ def analyze(options: argparse.Namespace) -> int:
                 fail(str(path), str(error))
 
     if options.annotate:
-        make_folder(options.annotate)
+        make_folder(options.annotate, "--annotate")
     analyzer = build(options)
     base = common_folder(options.paths)
     paths = list(pictures(options.paths, options.annotate, fail, passed_over))
@@ -102,6 +111,31 @@ def analyze(options: argparse.Namespace) -> int:
     for line in FORMATS[options.format](analyses(paths, analyzer)):
         say(line)
     return FAILED if failed else DONE
+
+
+def looks(paths: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], Look]]]:
+    """Return the paths, each with what returns the first look at it, or raises `ImageError`.
+
+    A worker decodes the next picture while one is analysed, if it is not too large for both at once.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Look] | None = None
+        for path, following in zip_longest(paths, paths[1:]):
+            current = coming or pool.submit(_look_ahead, path)
+            coming = pool.submit(_look_ahead, following) if following else None
+            yield path, partial(_looked, path, current)
+
+
+def _look_ahead(path: Path) -> Look:
+    small = partial(workers.shared().decode_at_least, memory_mb=AHEAD_MB)
+    return replace(look(path, small), decode=workers.decode_at_least)
+
+
+def _looked(path: Path, ahead: Future[Look]) -> Look:
+    try:
+        return ahead.result()
+    except TooMuchError:
+        return look(path)
 
 
 def pictures(
@@ -170,26 +204,16 @@ def below(path: Path, base: Path | None) -> Path:
     return folder.relative_to(base) if base and folder.is_relative_to(base) else Path()
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder, and those above it, where there is none; raises `ImageError` where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageError(f"“{folder}” cannot be made a folder ({error.strerror}).") from error
-
-
 def save(image: Image, folder: Path, stem: str) -> None:
     """Write the RGB image as STEM-annotated.jpg, or with a number where there is a file of that name."""
     content = encode_jpeg(image)
-    make_folder(folder)
+    if not folder.is_dir():
+        make_folder(folder, "--annotate")
     if len(encoded := os.fsencode(stem)) > MAX_STEM_BYTES:
         stem = encoded[:MAX_STEM_BYTES].decode(errors="ignore")
     for ending in chain(("",), (f"-{number}" for number in count(2))):
         try:
-            with (folder / f"{stem}-annotated{ending}.jpg").open("xb") as file:
-                file.write(content)
+            write_bytes(folder / f"{stem}-annotated{ending}.jpg", content, replace=False)
             return
         except FileExistsError:
             continue
-        except OSError as error:
-            raise ImageError(f"No picture can be put into “{folder}” ({error.strerror}).") from error

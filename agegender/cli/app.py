@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serve the app, and return the status with which Streamlit ended."""
+    """Serve the app; return Streamlit's exit status."""
     require("app", "streamlit", "streamlit_webrtc")
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
     command += ["--server.port", str(options.port)]
@@ -30,4 +31,6 @@ def serve(options: argparse.Namespace) -> int:
         command += ["--server.address", options.address]
     if options.headless:
         command += ["--server.headless", "true"]
+    if os.name == "posix":  # in place of this process, so that whatever ends it ends the server
+        os.execv(sys.executable, command)
     return subprocess.run(command, check=False).returncode

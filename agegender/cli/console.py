@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, progress bars, results on stdout and all else on stderr."""
+"""What the commands share: exit statuses, progress bars, results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DONE, FAILED = 0, 1
 
 
 def silence_libraries() -> None:
-    """Keep off the terminal what native libraries write to it themselves, as libtiff does of broken files."""
+    """Keep native libraries from writing to the terminal, as libtiff does about broken files."""
     own = sys.__stderr__  # None where there is no console
     if own is None or sys.stderr is not own or own.fileno() != 2:
         return  # somebody else has it already, as tests do
@@ -44,7 +44,7 @@ def require(extra: str, *modules: str) -> None:
 
 
 def build(options: argparse.Namespace) -> Analyzer:
-    """Return the analyzer that was asked for, and tell what there is to know of it."""
+    """Build the requested analyzer and print its notes."""
     with download_bars() as progress:
         analyzer = build_analyzer(options.detector, options.estimator, progress)
     for note in analyzer.notes:
@@ -53,14 +53,14 @@ def build(options: argparse.Namespace) -> Analyzer:
 
 
 def bar(items: Iterable[T], total: int) -> Iterator[T]:
-    """Return the items, and show on a terminal how many of them are done."""
-    quiet = None if total > 1 else True  # None is for tqdm to say: yes, where there is no terminal
+    """Iterate with a progress bar, if there is a terminal."""
+    quiet = None if total > 1 else True  # None leaves it to tqdm, which is quiet without a terminal
     return iter(tqdm(items, total=total, unit="picture", disable=quiet, leave=False))
 
 
 @contextmanager
 def download_bars() -> Iterator[Progress]:
-    """Return, for `with`, what shows a download's progress on a terminal."""
+    """Show downloads' progress on a terminal, within `with`."""
     bars: dict[str, tqdm] = {}
 
     def show(name: str, done: int, total: int) -> None:
@@ -76,19 +76,19 @@ def download_bars() -> Iterator[Progress]:
 
 
 def say(line: str) -> None:
-    """Print a result, now, above a bar where there is one."""
+    """Print a result at once, above any progress bar."""
     with tqdm.external_write_mode(sys.stdout):
         print(line, flush=True)
 
 
 def complain(line: str) -> None:
-    """Print to stderr what is no result, on one line."""
+    """Print anything but a result, on one line of stderr."""
     with tqdm.external_write_mode(sys.stderr):
         print(printable(line), file=sys.stderr, flush=True)
 
 
 def add_model_names(one: argparse.ArgumentParser) -> None:
-    """Let a command choose its detector and estimator."""
+    """Add --detector and --estimator."""
     for role, names in (("detector", DETECTORS), ("estimator", ESTIMATORS)):
         one.add_argument(
             f"--{role}", default=names[0], metavar="NAME", help=f"{', '.join(names)} (default: {names[0]})"

@@ -10,7 +10,8 @@ from pathlib import Path
 from agegender.analyzer import Analyzer
 from agegender.batch.parts import manifest_of
 from agegender.batch.readings import readings_of
-from agegender.cli import analyze, console
+from agegender.cli import console, outputs
+from agegender.detection.orientation import TURNS
 from agegender.errors import DatasetError
 from agegender.evaluation.calibration import age_calibration, gender_calibration
 from agegender.evaluation.datasets import KINDS, Dataset, Kind, open_dataset
@@ -18,7 +19,15 @@ from agegender.evaluation.groups import confusion
 from agegender.evaluation.report import Models, report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate, judge_readings
 
-NAMES: dict[Kind, str] = {"fairface": "FairFace", "utkface": "UTKFace", "adience": "Adience"}
+NAMES: dict[Kind, str] = {
+    "fairface": "FairFace",
+    "utkface": "UTKFace",
+    "congress": "Congress",
+    "adience": "Adience",
+}
+
+
+MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only, --face-px and --turned."
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
@@ -50,6 +59,13 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         help="make it harder: scale pictures down until the face that was found is about N pixels high",
     )
     one.add_argument(
+        "--turned",
+        type=int,
+        choices=TURNS,
+        default=0,
+        help="make it harder: turn pictures clockwise by so many degrees, which no tag tells",
+    )
+    one.add_argument(
         "--batch",
         type=Path,
         metavar="FOLDER",
@@ -63,11 +79,11 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures of a data set, and draw them where that is asked for."""
     if options.plots:
         console.require("evaluate", "altair", "vl_convert")
-        analyze.make_folder(options.plots)
-    if options.batch and (options.box_only or options.face_px):
-        raise DatasetError("What a batch has read cannot be made harder: leave out --box-only and --face-px.")
+        outputs.make_folder(options.plots, "--plots")
+    if options.batch and (options.box_only or options.face_px or options.turned):
+        raise DatasetError(MADE_HARDER)
     analyzer, results = None if options.batch else console.build(options), list[Result]()
-    degradation = Degradation(options.box_only, options.face_px)
+    degradation = Degradation(options.box_only, options.face_px, options.turned)
     with open_dataset(options.dataset, options.path) as dataset:
         total = min(options.limit or len(dataset.samples), len(dataset.samples))
         models, judged = _judged(dataset, options, analyzer, degradation)
@@ -82,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
             console.say(line)
     if options.plots:
         for name, svg in drawn(dataset.kind, results).items():
-            _write(options.plots / name, svg)
+            outputs.write_bytes(options.plots / name, svg.encode())
             console.complain(f"{options.plots / name}: drawn")
     return console.FAILED if any(result.problem for result in results) else console.DONE
 
@@ -106,13 +122,6 @@ def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
     found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))
     return {f"{kind}-{what}.svg": charts.svg(chart) for what, chart in found.items()}
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"“{path}” cannot be written ({error.strerror}).") from error
 
 
 def _count(text: str) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from agegender.cli import analyze, app, batch, console, evaluate, models, summary, video
@@ -23,28 +25,38 @@ COMMANDS = {
     "app": (app, "serve the web app"),
 }
 
-INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells have it of programs that these signals have ended
+INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells report programs ended by SIGINT and SIGPIPE
+
+
+class Ended(KeyboardInterrupt):
+    """The system asks for the end, or the terminal was closed: as with Ctrl+C, nothing half stays behind."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments, or else the command line, say, and return the exit status.
+    """Run a command; return its exit status.
 
-    0 when all went well, 1 when something could not be read or had, of which stderr tells; `SystemExit`
-    with 2 for wrong usage. stdout gets nothing but results, in UTF-8.
+    0 if all went well, 1 if something could not be read or fetched, which stderr tells; `SystemExit` with 2
+    for wrong usage. stdout gets nothing but results, in UTF-8.
     """
     options = parser().parse_args(arguments)
-    if not sys.warnoptions:  # Pillow warns of odd metadata, which is nothing to whoever has such a file
+    if not sys.warnoptions:  # Pillow warns about odd metadata, which is of no use here
         warnings.filterwarnings("ignore", module=r"PIL\.")
     console.silence_libraries()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status: int = options.command(options)
+        with _signals():
+            status: int = options.command(options)
         sys.stdout.flush()
         return status
     except AgeGenderError as error:
         console.complain(str(error))
         return console.FAILED
+    except Ended as end:
+        return 128 + end.signal
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # nobody reads any more
@@ -71,6 +83,22 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Have what asks for the end raise `Ended`, for `with`."""
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    asking = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, end) for each in asking if signal.getsignal(each) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 def _drop_stdout() -> None:
-    """Keep Python from complaining when it flushes, at its end, what cannot be written."""
+    """Keep Python from complaining at exit about output that it cannot flush."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

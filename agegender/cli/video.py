@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from agegender.cli import console
-from agegender.errors import VideoError
+from agegender.cli.outputs import OutputError, beside, check_files, write_bytes
+from agegender.cli.stream import watch
+from agegender.imaging.formats import VIDEOS, names
 
 if TYPE_CHECKING:
+    from agegender.analyzer import Analyzer
     from agegender.tracking.people import Person
+    from agegender.video.annotate import Options, Progress
 
 BAR = "{l_bar}{bar}| {remaining} left"
 
@@ -21,8 +25,8 @@ BAR = "{l_bar}{bar}| {remaining} left"
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     one.description = "Frame and follow everybody in a video, and say who is seen and for how long."
-    one.add_argument("source", type=Path, metavar="IN", help="an MP4, MOV, WebM, MKV, AVI or GIF file")
-    one.add_argument("--out", type=Path, required=True, metavar="MP4", help="the annotated video, a new file")
+    one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or an address with --stream")
+    one.add_argument("--out", type=Path, metavar="MP4", help="the annotated video, a new file")
     one.add_argument("--csv", type=Path, metavar="FILE", help="put a row a person there")
     one.add_argument("--json", type=Path, metavar="FILE", help="put an object with the people there")
     one.add_argument(
@@ -33,35 +37,66 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         help="analyse at most so many frames a second (default: 10)",
     )
     one.add_argument("--blur", action="store_true", help="make faces unrecognisable")
+    one.add_argument(
+        "--stream",
+        action="store_true",
+        help="watch a camera or server, IN being its rtsp:// or http:// address, and print a line of JSON a "
+        "person and second until it is ended",
+    )
     console.add_model_names(one)
-    one.set_defaults(command=annotate)
+    one.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Work on a file, or watch a stream."""
+    console.require("video", "av")
+    written = (options.out, options.csv, options.json)
+    if options.stream:
+        if any(written) or options.blur:
+            raise OutputError("--stream writes no files, and shows no faces. Leave --out and the like away.")
+        return watch(options)
+    if options.out is None:
+        raise OutputError("Say with --out where the annotated video goes.")
+    return annotate(options)
 
 
 def annotate(options: argparse.Namespace) -> int:
     """Write the annotated video and what else was asked for, and print a line a person."""
-    console.require("video", "av")
     from agegender.drawing.view_options import ViewOptions
     from agegender.export.people import people_csv, people_json
-    from agegender.video.annotate import Options, annotate_video
+    from agegender.video.annotate import Options, refuse_existing
 
+    source = Path(options.source)
+    refuse_existing(options.out)
+    check_files({"IN": source}, {"--out": options.out, "--csv": options.csv, "--json": options.json})
     analyzer = console.build(options)
     how = Options(options.per_second, ViewOptions(blur=options.blur))
-    with (
-        closing(annotate_video(options.source, options.out, analyzer, how)) as steps,
-        tqdm(total=100, unit="%", disable=None, leave=False, bar_format=BAR) as bar,
-    ):
-        for step in steps:
-            bar.update(round(100 * step.part, 1) - bar.n)
-    people = step.people or ()
-    for note in step.notes:
+    last = _annotated(source, options.out, analyzer, how)
+    people = last.people or ()
+    counted = tuple(person for person in people if person.counted)
+    for note in last.notes:
         console.complain(note)
     if options.csv:
-        _write(options.csv, people_csv(people))
+        write_bytes(options.csv, people_csv(people).encode())
     if options.json:
-        _write(options.json, people_json(str(options.source), people) + "\n")
-    for line in _lines(people):
+        write_bytes(options.json, people_json(options.source, people).encode() + b"\n")
+    for line in _lines(counted):
         console.say(line)
     return console.DONE
+
+
+def _annotated(source: Path, target: Path, analyzer: Analyzer, how: Options) -> Progress:
+    """Write the video under a progress bar, and return the last word on it."""
+    from agegender.video.apart import annotate_apart
+
+    with beside(target, replace=False) as part:
+        with (
+            closing(annotate_apart(source, part, analyzer, how)) as steps,
+            tqdm(total=100, unit="%", disable=None, leave=False, bar_format=BAR) as bar,
+        ):
+            for step in steps:
+                bar.update(round(100 * step.part, 1) - bar.n)
+        return step
 
 
 def _lines(people: tuple[Person, ...]) -> list[str]:
@@ -77,13 +112,6 @@ def _line(person: Person) -> str:
     interval = f"{age.low:.0f}–{age.high:.0f}"
     years = f"{age.range:<6}  {age.years:>5.0f}  {interval:<7}"
     return f"{person.number:>6}  {sure:<11}  {years}  {person.seconds:>7.1f}"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise VideoError(f"“{path}” cannot be written ({error.strerror}).") from error
 
 
 def _rate(text: str) -> float:

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from agegender.detection.candidates import Candidates, joined
+from agegender.detection.candidates import NOTHING, Candidates, joined
+from agegender.detection.second_opinion import MARGIN
 from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import margin_crop, margin_square
 from agegender.models.session import onnx_session
 from agegender.types import Face, Image
-
-MARGIN = 0.3
-"""What the second stage sees around a box, on each side, in parts of its longer side."""
 
 CLOSE_UP_PX = 160
 """At this size a face that fills the picture is well within what the first stage knows: 280 pixels."""
@@ -49,16 +47,28 @@ class CascadeDetector:
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
-        found = self.first.detect(image)
-        parts = [self._closer(image, found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
-        if not parts:
-            return ()
-        candidates = joined(parts)
-        return candidates[candidates.scores >= self.score].best_first(self.overlap).faces()
+        found = [(image, face) for face in self.first.detect(image)]
+        return self._kept(self._closer(found))
 
-    def _closer(self, image: Image, faces: Sequence[Face]) -> Candidates:
-        """Return the faces as the second stage sees them."""
-        crops = [margin_crop(image, face.box, MARGIN, self._size_px) for face in faces]
+    def detect_each(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
+        """Return the faces of each of some small RGB images of one shape, most confident first."""
+        first = self.first.detect_each(images)
+        found = [(image, face) for image, faces in zip(images, first, strict=True) for face in faces]
+        places = np.repeat(np.arange(len(images)), [len(faces) for faces in first])
+        seen = self._closer(found)
+        return tuple(self._kept(seen[places == place]) for place in range(len(images)))
+
+    def _kept(self, seen: Candidates) -> tuple[Face, ...]:
+        return seen[seen.scores >= self.score].best_first(self.overlap).faces()
+
+    def _closer(self, found: Sequence[tuple[Image, Face]]) -> Candidates:
+        """Return faces, each in its image, as the second stage sees them."""
+        parts = [self._look(found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
+        return joined([NOTHING, *parts])
+
+    def _look(self, found: Sequence[tuple[Image, Face]]) -> Candidates:
+        faces = [face for _, face in found]
+        crops = [margin_crop(image, face.box, MARGIN, self._size_px) for image, face in found]
         scores = np.array([face.score for face in faces], np.float32)
         score, points = self._session.run(
             ["score", "points"], {"crops": np.stack(crops)[..., ::-1], "scores": scores}

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from agegender.detection.candidates import Candidates, joined
+from agegender.detection.second_opinion import SecondOpinion
 from agegender.detection.yunet import YuNet
 from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
 
 FIRST_PX, WHOLE_PX = 640, 1280
 """The long side of the picture in the first look, and in a second one at all of it."""
+
+FIRST_SHAPE = 4 / 3
+"""Longer pictures get as many pixels as one of this shape in the first look, and so a longer side."""
 
 DOUBT = 0.08
 """The least score in the first look that has a second one made."""
@@ -49,27 +56,38 @@ take a little less time, as they fit the processor's cache."""
 class CoarseToFineDetector:
     """A detector that looks twice: as a rule far quicker than one closer look, with nearly the same faces.
 
-    `score` is the least confidence of a face.
+    `score` is the least confidence of a face; `second`, where there is one, is asked about those that are not
+    sure.
     """
 
-    def __init__(self, detector: YuNet, *, score: float = 0.7) -> None:
+    def __init__(self, detector: YuNet, *, score: float = 0.7, second: SecondOpinion | None = None) -> None:
         self.name = detector.name
         self.detector = detector
         self.score = score
+        self.second = second
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Return the faces of an RGB image, most confident first; () where there are none."""
+        faces = self._found(image)
+        return self.second.confirmed(image, faces) if self.second else faces
+
+    def _found(self, image: Image) -> tuple[Face, ...]:
         height, width = image.shape[:2]
-        seen = self.detector.seen(image, FIRST_PX, DOUBT)
+        first_px = first_look_px(width, height)
+        seen = self.detector.seen(image, first_px, DOUBT)
         sure = seen[seen.scores >= self.score]
-        doubts = seen[in_doubt(seen, min(1.0, FIRST_PX / max(width, height)), self.score)]
-        if max(width, height) <= FIRST_PX or not len(doubts):
+        doubts = seen[in_doubt(seen, min(1.0, first_px / max(width, height)), self.score)]
+        if max(width, height) <= first_px or not len(doubts):
             return sure.faces()
         tiles = tiles_over(doubts.boxes_xyxy, width, height)
         most_px = MOST_TILES * width * height * min(1.0, WHOLE_PX / max(width, height)) ** 2
         if len(tiles) * TILE_PX**2 > most_px:
             return best(self.detector.seen(image, WHOLE_PX, self.score))
         return best(joined([self._closer(image, tiles), sure]))
+
+    def detect_each(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
+        """Return the faces of each of some small RGB images of one shape, most confident first."""
+        return self.detector.detect_each(images)
 
     def _closer(self, image: Image, tiles: NDArray[np.intp]) -> Candidates:
         """Return what is seen in tiles of the image, in its pixels.
@@ -90,6 +108,12 @@ class CoarseToFineDetector:
         cut = (found.boxes_xyxy[:, :2] <= frames[:, :2]) & (frames[:, :2] > 0)
         cut |= (found.boxes_xyxy[:, 2:] >= frames[:, 2:]) & (frames[:, 2:] < image.shape[1::-1])
         return found[~cut.any(axis=1)]
+
+
+def first_look_px(width_px: int, height_px: int) -> int:
+    """Return the long side of a picture of this size in the first look."""
+    shape = min(2.0, max(width_px, height_px) / min(width_px, height_px))
+    return round(FIRST_PX * math.sqrt(max(1.0, shape / FIRST_SHAPE)))
 
 
 def in_doubt(seen: Candidates, scale: float, score: float) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import numpy as np
 from agegender.types import Face, Image
 
 BLOCKS = 6
-"""A blurred face is about this many blocks wide and high: too few to tell who it is."""
+"""Blocks across and down a hidden face: too few to recognise anybody."""
 
 
 def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
@@ -29,7 +29,7 @@ def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
         if left >= right or top >= bottom:
             continue
         region = blurred[top:bottom, left:right]
-        # As large blocks where the face leaves the picture as elsewhere.
+        # Blocks are as large where the face leaves the picture as elsewhere.
         columns = block_count(right - left, 2 * half_width)
         rows = block_count(bottom - top, 2 * half_height)
         means = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
@@ -42,7 +42,7 @@ def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
 
 
 def block_count(visible_px: int, whole_px: float) -> int:
-    """Return how many blocks hide the visible part of a face: large ones, and none of a single pixel."""
+    """Number of blocks that hide the visible part of a face; none is as small as a pixel."""
     return max(1, min(round(BLOCKS * visible_px / max(1.0, whole_px)), visible_px // 2))
 
 

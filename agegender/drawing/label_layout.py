@@ -1,4 +1,4 @@
-"""Where labels go, so that they hide neither faces nor one another."""
+"""Label placement: labels cover neither faces nor one another."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from agegender.types import Box
 
 Rectangles = NDArray[np.int64]
-"""Rows of left, top, right and bottom in whole pixels, the last two excluded; shape (n, 4)."""
+"""Rows of left, top, right, bottom in whole pixels, right and bottom exclusive; shape (n, 4)."""
 
 
 class Place(NamedTuple):
-    """Where a label goes: which of its sizes it takes, and the pixel of its top left corner."""
+    """Where a label goes: the index of its size, and the pixel of its top left corner."""
 
     option: int
     left: int
@@ -58,7 +58,7 @@ def place_labels(
 
 
 def whole_pixels(boxes: Sequence[Box], width: int, height: int) -> Rectangles:
-    """Return the parts of the boxes that lie in the picture, rounded outwards; possibly empty ones."""
+    """Clip boxes to the picture, rounding outwards; some may become empty."""
     sides = np.array([(box.left, box.top, box.right, box.bottom) for box in boxes]).reshape(-1, 4)
     sides = np.clip(sides, 0, (width, height, width, height))
     return np.concatenate([np.floor(sides[:, :2]), np.ceil(sides[:, 2:])], axis=1).astype(np.int64)
@@ -84,7 +84,7 @@ def spots_around(
 
 
 def along(start: int, stop: int, length: int) -> list[int]:
-    """Return where something of this length may begin along the edge from `start` to `stop`."""
+    """Positions along the edge from `start` to `stop` at which something of this length may begin."""
     slack, middle = stop - start - length, (start + stop) // 2
     return [
         start,
@@ -96,7 +96,7 @@ def along(start: int, stop: int, length: int) -> list[int]:
 
 
 def covered(spots: Rectangles, obstacles: Rectangles) -> NDArray[np.int64]:
-    """Return how many square pixels of all obstacles together each spot covers, shape (spots,)."""
+    """Square pixels of all obstacles that each spot covers, shape (spots,)."""
     last = np.minimum(spots[:, None, 2:], obstacles[:, 2:])
     first = np.maximum(spots[:, None, :2], obstacles[:, :2])
     return np.asarray(np.clip(last - first, 0, None).prod(axis=2).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Distributions over age, and what is shown of them: the eight ranges, expected years, an interval.
+"""From a distribution over age to what is shown: the eight ranges, expected years, an interval.
 
 Two ways to count meet here. Age itself runs on without steps; people state it in whole years, k from
 the k-th birthday to the next. Distributions are over the former, whatever is shown is in the latter, so
@@ -18,14 +18,14 @@ LIMITS = tuple((int(text.split("–")[0]), int(text.split("–")[1])) for text i
 """First and last whole year of each of the eight ranges."""
 
 CUTS = tuple((last + 1 + first) / 2 for (_, last), (first, _) in pairwise(LIMITS))
-"""The ages, not stated ones, at which one range ends and the next begins: the middles of their gaps."""
+"""Exact ages at which one range ends and the next begins: the middle of each gap."""
 
 OLDEST = 90.0
 """Where the last range ends for nets that know ranges only. Its name says 100, but hardly anybody older
 than this is in a picture, and a tenth of a range that reaches 100 must not count as older than 96."""
 
 TAIL = 0.1
-"""The probability that an interval leaves out at each end: 80 % remain."""
+"""Probability left out at each end of the interval: 80 % remain."""
 
 
 def from_years(pmf: ArrayLike) -> Age:
@@ -75,7 +75,7 @@ def probability_below(age_years: int, age: Age, pmf: ArrayLike | None = None) ->
 
 
 def _shown(edges: NDArray[np.float64], masses: NDArray[np.float64]) -> Age:
-    """Return the age whose distribution has these masses, each even between two of the n + 1 edges."""
+    """The age whose distribution has these n masses, each uniform between two of the n + 1 edges."""
     cumulative = np.concatenate([[0.0], np.cumsum(masses)])
     below = np.interp((edges[0], *CUTS, edges[-1]), edges, cumulative)
     probabilities = below[1:] - below[:-1]

@@ -1,4 +1,4 @@
-"""From a face in a picture to the crop that an estimator asks for."""
+"""Alignment: from a face in a picture to an estimator's crop."""
 
 from __future__ import annotations
 

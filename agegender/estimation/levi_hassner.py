@@ -38,7 +38,7 @@ class LeviHassner:
         self._lock = threading.Lock()  # a cv2 net keeps its input and its outputs to itself
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        """Return one (age, gender) for each face of the RGB image, in order; () for no faces."""
+        """One (age, gender) per face of the RGB image, in order; () for no faces."""
         estimates: list[Estimate] = []
         for batch in batches(faces):
             crops = [margin_crop(image, face.box, self.MARGIN, self.SIZE_PX) for face in batch]
@@ -51,7 +51,7 @@ class LeviHassner:
         return tuple(estimates)
 
     def _forward(self, blob: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return (n, 8) and (n, 2) probabilities for (n, 3, 227, 227) faces."""
+        """Probabilities, (n, 8) and (n, 2), of (n, 3, 227, 227) faces."""
         with self._lock:
             self._age.setInput(blob)
             self._gender.setInput(blob)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.estimation.alignment import align, face_matrix
+from agegender.estimation.covering import probability_covered
 from agegender.types import WARNINGS, Face, Image
 
 SEEN_PX = 64
@@ -25,14 +26,19 @@ SEEN_PX = 64
 LEAST_PX = 18.0
 LEAST_SHARPNESS = 0.014
 LEAST_LIGHT = 37.0
+LEAST_UNBURNT = 0.7
 LEAST_FRONTALITY = 0.25
+LEAST_UNCOVERED = 0.1
 LEAST_INSIDE = 0.85
 
 FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
 """What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
 
 BRIGHTEST = 115
-"""The so-manieth brightest pixel is how bright the face is: one in twenty of the inner 48×48 is brighter."""
+"""The brightness of a face is this percentile of its inner 48×48 pixels: one in twenty is brighter."""
+
+BURNT = 250
+"""From this lightness on, of 255, a pixel shows nothing any more but that there was light."""
 
 # Second differences along a row, a column and both diagonals.
 WAYS = tuple(
@@ -49,8 +55,11 @@ WORDS = {
     "small": "small",
     "blurred": "blurred",
     "dark": "poorly lit",
+    "overexposed": "overexposed",
     "turned away": "turned away",
+    "covered": "partly covered",
     "cut off": "cut off by the picture's edge",
+    "tilted": "perhaps on its side or upside down",
 }
 """What is said of a face with each of the warnings, after 'The face is'."""
 
@@ -61,27 +70,34 @@ class Quality:
 
     `height_px` is its box's. `sharpness` is how strong the finest detail is, per contrast, in the direction
     in which it is weakest. `light` is how bright the brightest twentieth is, 0 to 255: eyes and reflections
-    are bright in any skin. `frontal` is 1 for a face that looks into the camera, near 0 for a profile, None
-    without landmarks. `inside` is the part of `FACE_SQUARE` that lies within the picture.
+    are bright in any skin. `unburnt` is the part that is not so light that nothing shows. `frontal` is 1 for
+    a face that looks into the camera, near 0 for a profile; `uncovered` is how probable it is that neither a
+    mask nor sunglasses cover it; both are None without landmarks. `inside` is the part of `FACE_SQUARE` that
+    lies within the picture.
     """
 
     height_px: float
     sharpness: float
     light: float
+    unburnt: float
     frontal: float | None
+    uncovered: float | None
     inside: float
 
 
 def measure(image: Image, face: Face) -> Quality:
     """Return what is measured of a face in an RGB image."""
-    grey = np.asarray(cv2.cvtColor(align(image, face, SEEN_PX), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    crop = align(image, face, SEEN_PX)
+    grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     edge = SEEN_PX // 8
     inner = grey[edge:-edge, edge:-edge]
     return Quality(
         face.box.height,
         sharpness(inner),
         float(np.partition(inner, -BRIGHTEST, axis=None)[-BRIGHTEST]),
+        float(np.mean(inner < BURNT)),
         frontality(face) if face.landmarks else None,
+        1 - probability_covered(crop) if face.landmarks else None,
         inside(image, face),
     )
 
@@ -106,15 +122,21 @@ def inside(image: Image, face: Face) -> float:
     return float(common / max(1e-6, cv2.contourArea(corners.astype(np.float32))))
 
 
-def warnings_of(image: Image, face: Face) -> tuple[str, ...]:
-    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order."""
+def warnings_of(image: Image, face: Face, tilted: bool = False) -> tuple[str, ...]:
+    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order.
+
+    `tilted` is whether it stayed unsure which way up the face is.
+    """
     seen = measure(image, face)
     holds = (
         seen.height_px < LEAST_PX,
         seen.sharpness < LEAST_SHARPNESS,
         seen.light < LEAST_LIGHT,
+        seen.unburnt < LEAST_UNBURNT,
         seen.frontal is not None and seen.frontal < LEAST_FRONTALITY,
+        seen.uncovered is not None and seen.uncovered < LEAST_UNCOVERED,
         seen.inside < LEAST_INSIDE,
+        tilted,
     )
     return tuple(name for name, held in zip(WARNINGS, holds, strict=True) if held)
 

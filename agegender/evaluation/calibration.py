@@ -8,15 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from agegender.evaluation.datasets import Kind
-from agegender.evaluation.metrics import stated_genders
+from agegender.evaluation.metrics import BINS, calibration_error, stated_genders
 from agegender.evaluation.run import Result
 
 LEVELS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 """The intervals of age that are looked at: meant to hold the true age in so many of 1."""
-
-
-BINS = 10
-"""So many bins of equal width, from 0.5 to 1, hold the probabilities of the stated gender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +35,7 @@ class Calibration:
 def gender_calibration(kind: Kind, results: Sequence[Result]) -> Calibration:
     """Return how far the probability of the stated gender is from how often it is right.
 
-    `error` is the expected calibration error (Naeini et al., 2015): the pictures fall into `BINS` bins by
-    that probability, and the bins' differences are averaged, each weighed by its number of pictures.
+    `error` is `metrics.calibration_error`, and the bins are those that it counts in.
     """
     stated = np.array(stated_genders(kind, results), dtype=float).reshape(-1, 2)
     places = np.minimum(BINS - 1, (stated[:, 0] - 0.5) * 2 * BINS).astype(int)
@@ -49,9 +44,7 @@ def gender_calibration(kind: Kind, results: Sequence[Result]) -> Calibration:
         for place in range(BINS)
         if len(inside := stated[places == place])
     ]
-    if not bins:
-        return Calibration(None, ())
-    return Calibration(sum(b.count * abs(b.stated - b.right) for b in bins) / len(stated), tuple(bins))
+    return Calibration(calibration_error(stated_genders(kind, results)), tuple(bins))
 
 
 def age_calibration(results: Sequence[Result]) -> tuple[Bin, ...]:

@@ -26,20 +26,22 @@ class Measured:
 
 
 Figures = Mapping[str, Measured]
-"""Figures by their keys, as `agegender.figures` has them."""
+"""Figures by their keys, as `metrics` has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an evaluation found over so many pictures; see `reports.report_object`.
+    """What an evaluation found over so many pictures; see `report.report_object`.
 
     `groups` has gender, race and age, and `warnings` their names; in each of them figures by group.
+    `confidence` has the figures of `metrics.confidence` by the same groups, and those of everybody.
     """
 
     pictures: int
     figures: Figures
     groups: Mapping[str, Mapping[str, Figures]]
     warnings: Mapping[str, Mapping[str, Figures]]
+    confidence: Mapping[str, Mapping[str, Figures]]
     gender_calibration: Calibration
     age_calibration: tuple[Bin, ...]
     confusion: Confusion
@@ -52,14 +54,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All of the file: reports by data set, figures made harder by what was made harder and by data set.
+    """All of the file: reports by data set, and figures by what was different and by data set.
 
-    `made` says how: command, seconds, cores, models, and their SHA-256.
+    `made` says how: command, seconds, cores, models, and their SHA-256. `harder` is what was made harder,
+    `robustness` what was drawn into the pictures, `consistency` the copies that should be read alike,
+    `detectors` what else found the faces.
     """
 
     made: Mapping[str, Any]
     reports: Mapping[str, Report]
     harder: Mapping[str, Mapping[str, Figures]]
+    robustness: Mapping[str, Mapping[str, Figures]]
+    consistency: Mapping[str, Mapping[str, Figures]]
+    detectors: Mapping[str, Mapping[str, Figures]]
 
 
 def read(path: Path = FIGURES) -> Card:
@@ -69,10 +76,7 @@ def read(path: Path = FIGURES) -> Card:
         return Card(
             dict(table["made"]),
             {name: _report(each) for name, each in table["reports"].items()},
-            {
-                name: {kind: _figures(each) for kind, each in of.items()}
-                for name, of in table["harder"].items()
-            },
+            *(_groups(table[part]) for part in ("harder", "robustness", "consistency", "detectors")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"The measured figures, {path.name}, cannot be read.") from error
@@ -85,6 +89,7 @@ def _report(table: Any) -> Report:
         _figures(table["figures"]),
         _groups(table["groups"]),
         _groups(table["warnings"]),
+        _groups(table["confidence"]),
         Calibration(calibration["error"], _bins(calibration["bins"])),
         _bins(table["age_calibration"]),
         Confusion(tuple(confusion["names"]), tuple(tuple(row) for row in confusion["counts"])),

@@ -14,7 +14,7 @@ from agegender.errors import DatasetError
 from agegender.evaluation import label_files
 from agegender.evaluation.archive import Files
 
-Kind = Literal["fairface", "utkface", "adience"]
+Kind = Literal["fairface", "utkface", "congress", "adience"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 FAIRFACE_AGES = ((0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120))
@@ -31,6 +31,7 @@ _FOLD_NAME = re.compile(r"fold_\d_data\.txt", re.ASCII)
 _COLUMNS = {
     "fairface": "file, age, gender and service_test, or file, age_min, age_max and gender",
     "utkface": "file, age and gender",
+    "congress": "file, age_min, age_max, gender, served_from and served_to",
     "adience": "user_id, original_image, face_id, age and gender",
 }
 
@@ -88,8 +89,11 @@ def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
 
 def _fits(kind: Kind, columns: Collection[str]) -> bool:
     columns = set(columns)
+    in_office = columns >= {"served_from", "served_to"}
+    if kind == "congress":
+        return in_office and columns >= {"file", "gender", "age_min", "age_max"}
     if kind == "fairface":
-        return columns >= {"file", "gender", "age_min", "age_max"} or columns >= {
+        return (columns >= {"file", "gender", "age_min", "age_max"} and not in_office) or columns >= {
             *("file", "gender", "age", "service_test")
         }
     if kind == "utkface":
@@ -112,7 +116,8 @@ def _samples(kind: Kind, name: str, content: bytes) -> Iterator[Sample]:
         return label_files.parse(name, content, "\t", _adience_sample)
     if not _fits(kind, label_files.columns(content)):
         raise DatasetError(f"{name} has not the columns {_COLUMNS[kind]}.")
-    return label_files.parse(name, content, ",", _fairface_sample if kind == "fairface" else _utkface_sample)
+    of_row = {"fairface": _fairface_sample, "utkface": _utkface_sample, "congress": _congress_sample}
+    return label_files.parse(name, content, ",", of_row[kind])
 
 
 def _fairface_sample(row: dict[str, str]) -> Sample:
@@ -130,6 +135,13 @@ def _utkface_sample(row: dict[str, str]) -> Sample:
     if not 0 <= age <= 120:
         raise ValueError(f"{age} years is no age")
     return Sample(row["file"], (age, age), _gender(row["gender"]), row.get("race", ""))
+
+
+def _congress_sample(row: dict[str, str]) -> Sample:
+    ages = int(row["age_min"]), int(row["age_max"])
+    if not 0 <= ages[0] <= ages[1] <= 120:
+        raise ValueError(f"{ages[0]} to {ages[1]} years are no ages")
+    return Sample(row["file"], ages, _gender(row["gender"]))
 
 
 def _adience_sample(row: dict[str, str]) -> Sample:

@@ -36,7 +36,11 @@ class Confusion:
     counts: tuple[tuple[int, ...], ...]
 
 
-def groups(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
+def groups(
+    kind: Kind,
+    results: Sequence[Result],
+    figures: Callable[[Kind, Sequence[Result]], tuple[Figure, ...]] = figures,
+) -> tuple[Group, ...]:
     """Return the figures of each gender, race and group of ages that the labels name."""
     by: dict[str, Callable[[Sample], str | None]] = {
         "gender": lambda sample: sample.gender,
@@ -92,5 +96,5 @@ def _age_name(kind: Kind, sample: Sample) -> str | None:
         return true_range(sample)
     if sample.ages is None:
         return None
-    age = sample.ages[0]
+    age = round(sum(sample.ages) / 2) if kind == "congress" else sample.ages[0]
     return FAIRFACE_GROUPS[sum(first <= age for first, _ in FAIRFACE_AGES) - 1]

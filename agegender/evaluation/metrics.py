@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -12,6 +12,15 @@ from agegender.estimation.age import range_of
 from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.evaluation.run import Result
 from agegender.types import RANGES
+
+SURE = 0.95
+"""A gender that is told with this probability, or a higher one, is told confidently."""
+
+WIDEST_YEARS = 8
+"""Of Congress those count whose interval of ages is no wider."""
+
+BINS = 10
+"""So many bins of equal width, from 0.5 to 1, hold the probabilities of the stated gender."""
 
 LEAST_YEARS_FOR_GENDER = {"utkface": 4}
 """Nobody sees the gender of a baby, so UTKFace's are left out of that figure."""
@@ -45,10 +54,9 @@ def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
     gender_right = [right for _, right in stated_genders(kind, found)]
     from_age = f", from {least_years} years on" if least_years else ""
     return (
-        _mean("faces_found", "faces found", [result.reading is not None for result in read]),
-        _mean("gender_accuracy", f"gender right{from_age}", gender_right),
-        *(_group_figures(found) if kind == "fairface" else _range_figures(found)),
-        *(_years_figures(found) if kind == "utkface" else ()),
+        mean("faces_found", "faces found", [result.reading is not None for result in read]),
+        mean("gender_accuracy", f"gender right{from_age}", gender_right),
+        *_AGE_FIGURES[kind](found),
     )
 
 
@@ -63,6 +71,22 @@ def stated_genders(kind: Kind, results: Sequence[Result]) -> list[tuple[float, b
         for result in results
         if result.reading and result.sample.gender and _is_from(result.sample, least_years)
     ]
+
+
+def calibration_error(stated: Sequence[tuple[float, bool]]) -> float | None:
+    """Return the expected calibration error (Naeini et al., 2015) of `stated_genders`; None of none.
+
+    The faces fall into `BINS` bins by the stated probability; the differences between its mean and how often
+    it was right are averaged, each weighed by its number of faces.
+    """
+    if not stated:
+        return None
+    table = np.array(stated, dtype=float)
+    places = np.minimum(BINS - 1, (table[:, 0] - 0.5) * 2 * BINS).astype(int)
+    inside = [table[places == place] for place in range(BINS)]
+    return float(
+        sum(len(part) * abs(np.subtract(*part.mean(0))) for part in inside if len(part)) / len(table)
+    )
 
 
 def true_range(sample: Sample) -> str | None:
@@ -88,6 +112,23 @@ def _is_from(sample: Sample, least_years: int) -> bool:
     return least_years == 0 or (sample.ages is not None and sample.ages[0] >= least_years)
 
 
+def confidence(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return how well genders' probabilities hold, and how many of those told at `SURE` or more are wrong."""
+    stated = stated_genders(kind, results)
+    sure = [not right for probability, right in stated if probability >= SURE]
+    wrong = [probability >= SURE for probability, right in stated if not right]
+    return (
+        mean("gender_sure_wrong", f"gender wrong where told at {100 * SURE:.0f} % or more", sure),
+        mean("gender_wrong_sure", f"wrong genders told at {100 * SURE:.0f} % or more", wrong),
+        Figure(
+            "gender_calibration_error",
+            "gender: stated and right differ by",
+            calibration_error(stated),
+            len(stated),
+        ),
+    )
+
+
 def _group_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
     steps = [
         abs(result.group - FAIRFACE_AGES.index(result.sample.ages))
@@ -110,28 +151,49 @@ def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
 def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
     pairs = [(r.reading.age, r.sample.ages[0]) for r in found if r.reading and r.sample.ages]
     return (
-        _mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
-        _mean(
+        mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
+        mean(
             "age_in_interval", "age within the interval", [age.low <= true <= age.high for age, true in pairs]
         ),
     )
 
 
+def _congress_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return by how much Congress is taken to be older (or, negative, younger) than it is."""
+    known = [
+        (r.reading.age.years, r.sample.ages)
+        for r in found
+        if r.reading and r.sample.ages and r.sample.ages[1] - r.sample.ages[0] < WIDEST_YEARS
+    ]
+    bias = [years - (first + last) / 2 for years, (first, last) in known]
+    return (mean("age_bias_years", "taken to be older by", bias, "years"),)
+
+
+_AGE_FIGURES: dict[Kind, Callable[[Sequence[Result]], tuple[Figure, ...]]] = {
+    "fairface": lambda found: _group_figures(found),
+    "utkface": lambda found: (*_range_figures(found), *_years_figures(found)),
+    "congress": lambda found: _congress_figures(found),
+    "adience": lambda found: _range_figures(found),
+}
+
+
 def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
     return (
-        _mean(f"{key}_exact", f"{title}: right", [step == 0 for step in steps]),
-        _mean(f"{key}_within_one", f"{title}: within one", [step <= 1 for step in steps]),
+        mean(f"{key}_exact", f"{title}: right", [step == 0 for step in steps]),
+        mean(f"{key}_within_one", f"{title}: within one", [step <= 1 for step in steps]),
     )
 
 
-def _mean(key: str, title: str, values: Sequence[float], unit: str = "%") -> Figure:
+def mean(key: str, title: str, values: Sequence[float], unit: str = "%") -> Figure:
+    """Return the mean of the values, or None of none, as a figure."""
     count = len(values)
     if not count:
         return Figure(key, title, None, 0, unit)
-    mean = float(np.mean(values))
+    middle = float(np.mean(values))
     if unit == "%":
-        return Figure(key, title, mean, count, unit, wilson(sum(values), count))
+        return Figure(key, title, middle, count, unit, wilson(sum(values), count))
     if count == 1:  # nothing is known of how far they spread
-        return Figure(key, title, mean, count, unit)
+        return Figure(key, title, middle, count, unit)
     half = Z95 * float(np.std(values, ddof=1)) / sqrt(count)
-    return Figure(key, title, mean, count, unit, (max(0.0, mean - half), mean + half))
+    low = middle - half if min(values) < 0 else max(0.0, middle - half)
+    return Figure(key, title, middle, count, unit, (low, middle + half))

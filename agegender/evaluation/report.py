@@ -7,10 +7,10 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from agegender.evaluation.calibration import BINS, Bin, age_calibration, gender_calibration
+from agegender.evaluation.calibration import Bin, age_calibration, gender_calibration
 from agegender.evaluation.datasets import Dataset
 from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
-from agegender.evaluation.metrics import Figure, figures
+from agegender.evaluation.metrics import BINS, Figure, confidence, figures
 from agegender.evaluation.run import Degradation, Result
 from agegender.types import WARNINGS
 
@@ -22,6 +22,7 @@ SHORT_TITLES = {
     "age_range_within_one": "within one",
     "age_mae_years": "mean years off",
     "age_in_interval": "in the interval",
+    "age_bias_years": "years too old",
 }
 """The figures that are shown of each group of people, and what heads their columns."""
 
@@ -37,7 +38,10 @@ def report_object(
         "dataset": dataset.kind,
         "detector": models[0],
         "estimator": models[1],
-        "degradation": asdict(degradation or Degradation()),
+        "degradation": {
+            "box_only": bool(degradation and degradation.box_only),
+            "face_px": degradation and degradation.face_px,
+        },
         "pictures": len(results),
         "unreadable": sum(1 for result in results if result.problem),
         "unlabelled": dataset.unlabelled,
@@ -45,6 +49,10 @@ def report_object(
         "gender_calibration": asdict(gender_calibration(dataset.kind, results)),
         "age_calibration": [asdict(one) for one in age_calibration(results)],
         "groups": _groups_object(groups(dataset.kind, results)),
+        "confidence": {
+            "all": {"everybody": figures_object(confidence(dataset.kind, results))},
+            **_groups_object(groups(dataset.kind, results, confidence)),
+        },
         "warnings": _groups_object(warned(dataset.kind, results)),
         "confusion": asdict(confusion(dataset.kind, results)),
     }
@@ -60,6 +68,8 @@ def report_lines(
         yield "made harder: faces aligned by the box alone"
     if degradation and degradation.face_px:
         yield f"made harder: faces scaled down to {degradation.face_px} pixels"
+    if degradation and degradation.turned_degrees:
+        yield f"made harder: pictures turned by {degradation.turned_degrees}° clockwise"
     yield ""
     yield f"{'':<40}  {'':<10}  {'pictures':>8}"
     for figure in figures(dataset.kind, results):

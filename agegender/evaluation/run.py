@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.analyzer import Analyzer
+from agegender.detection.orientation import turned
 from agegender.errors import AgeGenderError
 from agegender.estimation.age import probability_below
 from agegender.estimation.quality import warnings_of
@@ -58,14 +59,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """What is made harder between finding a face and estimating it.
+    """What is made harder.
 
-    `box_only` takes its landmarks away; `face_px` scales the picture down until the face's box is about so
-    many pixels high, where it is higher.
+    Before the pipeline sees the picture, `turned_degrees`, 0, 90, 180 or 270, turns it clockwise, and
+    `redraw` changes it, knowing where its face is. Between finding the face and estimating it, `box_only`
+    takes its landmarks away, and `face_px` scales the picture down until the face's box is about so many
+    pixels high, where it is higher.
     """
 
     box_only: bool = False
     face_px: int | None = None
+    turned_degrees: int = 0
+    redraw: Callable[[Image, Face], Image] | None = None
 
 
 def evaluate(
@@ -73,7 +78,8 @@ def evaluate(
 ) -> Iterator[Result]:
     """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
 
-    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated.
+    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated. A
+    picture that is drawn into and in which no face was found before is left as it is.
     """
 
     def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
@@ -150,10 +156,17 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     padding_px = PADDING_PX.get(kind, 0)
     if padding_px:
         image = np.pad(image, ((padding_px, padding_px), (padding_px, padding_px), (0, 0)), mode="edge")
-    faces = analyzer.detector.detect(image)
-    if not faces:
+    if degradation.turned_degrees:
+        image = turned(image, degradation.turned_degrees)
+    standing = analyzer.find(image)
+    if standing.faces and degradation.redraw:
+        standing = analyzer.find(
+            degradation.redraw(standing.image, central_face(standing.image, standing.faces))
+        )
+    if not standing.faces:
         return Result(sample)
-    face = central_face(image, faces)
+    image, face = standing.image, central_face(standing.image, standing.faces)
+    unsure = face in standing.unsure
     padded_px = len(image)
     if degradation.box_only:
         face = replace(face, landmarks=())
@@ -161,13 +174,14 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
         image, face = scaled_down(image, face, degradation.face_px)
     ((age, gender),) = analyzer.estimator.estimate(image, [face])
     # What was added to the picture shows nothing of the face.
-    warnings = warnings_of(*without_border(image, face, round(padding_px * len(image) / padded_px)))
+    border_px = round(padding_px * len(image) / padded_px)
+    warnings = warnings_of(*without_border(image, face, border_px), unsure)
     reading = Reading(face, age, gender, warnings)
     return _compared(sample, kind, reading, _years_pmf(analyzer.estimator, image, face))
 
 
 def _compared(sample: Sample, kind: Kind, reading: Reading, pmf: NDArray[np.float32] | None) -> Result:
-    if kind == "adience":
+    if kind in ("adience", "congress"):
         return Result(sample, reading)
     if kind == "fairface":
         return Result(sample, reading, _fairface_group(pmf, reading.age))

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from agegender.text import NO_FACE, percent
 from agegender.types import RANGES, Analysis, Reading
 
 Named = tuple[str, Analysis]
@@ -31,15 +32,15 @@ COLUMNS = (
 """What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
 to right; `PROBABILITIES` are those of the eight ranges."""
 
-# What `json` leaves as it is, and a terminal may obey or a program may take for the end of a line.
+# Left unescaped by `json`, but a terminal may obey them or a program take them for line ends.
 JSON_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
-# Spreadsheets run text that begins with one of these, in full width too, or after white space.
+# Spreadsheets evaluate text that begins with one of these, full-width forms and leading spaces included.
 FORMULA_STARTS = "=+-@＝＋－＠"
 
 
 def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return one JSON object a picture, each on a line of its own (JSON Lines)."""
+    """One JSON object per picture, one per line (JSON Lines)."""
     for file, analysis in analyses:
         line = json.dumps(to_object(file, analysis), ensure_ascii=False)
         yield JSON_CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
@@ -63,22 +64,23 @@ def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
         for number, reading in enumerate(analysis.readings, 1):
             yield _table_row(number, reading, file)
         if not analysis.readings:
-            yield f"   –  {'no face found':<42}  {printable(file)}"
+            yield f"   –  {NO_FACE:<42}  {printable(file)}"
 
 
 def to_object(file: str, analysis: Analysis) -> dict[str, object]:
-    """Return one picture's analysis as JSON's dictionaries, lists, texts and rounded numbers."""
+    """One picture's analysis as JSON-ready dictionaries, with rounded numbers."""
     return {
         "file": file,
         "width_px": analysis.width_px,
         "height_px": analysis.height_px,
+        "turned": analysis.turned_degrees,
         "faces": [_face_object(reading) for reading in analysis.readings],
         "notes": list(analysis.notes),
     }
 
 
 def rows(file: str, analysis: Analysis) -> list[tuple[str | int | float, ...]]:
-    """Return one tuple a face, of texts and rounded numbers in the order of `COLUMNS`."""
+    """One tuple per face, in the order of `COLUMNS`, with rounded numbers."""
     return [
         (
             file,
@@ -99,7 +101,7 @@ def rows(file: str, analysis: Analysis) -> list[tuple[str | int | float, ...]]:
 
 
 def printable(text: str) -> str:
-    """Return the text on one line, and with nothing in it that a terminal would obey."""
+    """Replace line breaks and control characters, which a terminal would obey, by '?'."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -142,7 +144,7 @@ def _harmless(text: str) -> str:
 
 def _table_row(number: int, reading: Reading, file: str) -> str:
     age, gender = reading.age, reading.gender
-    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
+    sure = f"{gender.label} {percent(gender.probability)}"
     interval = f"{age.low:.0f}–{age.high:.0f}"
     warnings = f"  ({', '.join(reading.warnings)})" if reading.warnings else ""
     return (

@@ -1,4 +1,4 @@
-"""The people of a video: what is known of each, and as text: CSV for spreadsheets, JSON for programs."""
+"""The people in a video as text: CSV for spreadsheets, JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from agegender.export.faces import MARK, PROBABILITIES
 from agegender.tracking.people import Person
-from agegender.types import RANGES
+from agegender.tracking.tracker import Track
+from agegender.types import RANGES, Age, Gender
 
 COLUMNS = (
     *("person", "first_s", "last_s", "seconds", "age_range", "age_years", "age_low", "age_high"),
@@ -20,12 +21,14 @@ COLUMNS = (
 
 
 def people_csv(people: Sequence[Person]) -> str:
-    """Return the header, after a mark for UTF-8, and one row a person, lines ending in CR LF."""
+    """Return the header, after a mark for UTF-8, and one row a person who counts, lines ending in CR LF."""
     text = io.StringIO()
     text.write(MARK)
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for person in people:
+        if not person.counted:
+            continue
         age = person.age
         first_s, last_s = person.spans[0][0], person.spans[-1][1]
         writer.writerow(
@@ -40,20 +43,49 @@ def people_csv(people: Sequence[Person]) -> str:
 
 
 def people_json(name: str, people: Sequence[Person]) -> str:
-    """Return one JSON object, as readable text: the video's file name and a list of its people."""
+    """One indented JSON object: the video's file name and its people."""
     found = {"file": name, "people": [_person_object(person) for person in people]}
     return json.dumps(found, ensure_ascii=False, indent=2)
 
 
+def seen_object_line(track: Track, time_s: float, size_px: tuple[int, int]) -> str:
+    """Return one JSON object on a line: somebody who is in view now in a frame of this width and height.
+
+    The track must have been read.
+    """
+    assert track.shown is not None
+    box = track.box_at(track.last_seen_s)
+    found = {
+        "time_s": round(time_s, 2),
+        "person": track.number,
+        "seconds": round(track.seconds, 2),
+        "box": [round(side, 1) for side in (box.left, box.top, box.right, box.bottom)],
+        "width_px": size_px[0],
+        "height_px": size_px[1],
+        "age": _age_object(track.shown.age),
+        "gender": _gender_object(track.shown.gender),
+        "warnings": list(track.shown.warnings),
+    }
+    return json.dumps(found, ensure_ascii=False)
+
+
 def _person_object(person: Person) -> dict[str, object]:
-    age = person.age
-    probabilities = {name: round(p, 4) for name, p in zip(RANGES, age.probabilities, strict=True)}
-    years = {key: round(getattr(age, key), 1) for key in ("years", "low", "high")}
     return {
-        "person": person.number,
+        "person": person.number or None,
+        "counted": person.counted,
         "seconds": round(person.seconds, 3),
         "seen_s": [[round(start_s, 3), round(end_s, 3)] for start_s, end_s in person.spans],
-        "age": {"range": age.range, **years, "probabilities": probabilities},
-        "gender": {"label": person.gender.label, "probability": round(person.gender.probability, 4)},
+        "age": _age_object(person.age),
+        "gender": _gender_object(person.gender),
         "warnings": list(person.warnings),
     }
+
+
+def _age_object(age: Age) -> dict[str, object]:
+    probabilities = {name: round(p, 4) for name, p in zip(RANGES, age.probabilities, strict=True)}
+    years = {key: round(getattr(age, key), 1) for key in ("years", "low", "high")}
+    return {"range": age.range, **years, "probabilities": probabilities}
+
+
+def _gender_object(gender: Gender) -> dict[str, object]:
+    return {"label": gender.label, "probability": round(gender.probability, 4)}

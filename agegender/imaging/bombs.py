@@ -1,4 +1,4 @@
-"""Small files that would take decoders minutes: found by counting, before or while they are read."""
+"""Decompression bombs: files that would take decoders minutes, found by counting."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Pieces(BytesIO):
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return at most `size` bytes, or all that are left."""
+        """Read at most `size` bytes, or all that are left."""
         self.reads += 1
         if self.reads > MAX_READS:
             raise ImageError(TOO_INTRICATE)
@@ -72,7 +72,7 @@ def refuse_many_scans(data: bytes, pixels: int) -> None:
 
 
 def _scans(data: bytes) -> int:
-    """Return the number of scans of the first picture of a JPEG file, its thumbnails left out."""
+    """Number of scans of a JPEG file's first picture, thumbnails excluded."""
     place, scans = 2, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
@@ -90,7 +90,7 @@ def _scans(data: bytes) -> int:
 
 
 def _has_many_numbers(data: bytes) -> bool:
-    """Return whether the directories of a TIFF file's first page list very many numbers."""
+    """Whether the directories of a TIFF's first page list very many numbers."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     entry = struct.Struct(order + ("HHQQ" if big else "HHII"))

@@ -15,14 +15,14 @@ from PIL import ExifTags, ImageCms
 from PIL.Image import Transpose
 
 from agegender.imaging.hdr import SAMPLED_PIXELS, ToneMapper
-from agegender.imaging.nclx import Light
+from agegender.imaging.light import Light
 from agegender.types import Image
 
 MAX_EXIF_BYTES = 1_000_000
 """Cameras write some kilobytes. Larger ones can hold millions of numbers, each of which takes Pillow time."""
 
 STRIP_PIXELS = 300_000
-"""So much of a picture is converted at a time: it fits the processor's cache, and takes next to no memory."""
+"""Pixels converted at a time: they fit the processor's cache and take next to no memory."""
 
 MOST_PROFILES = 64
 _changing_nothing: set[bytes] = set()
@@ -42,6 +42,11 @@ UPRIGHT = {
 SIDEWAYS = (5, 6, 7, 8)
 
 
+def new_image(shape: tuple[int, int, int]) -> Image:
+    """Return pixels to be filled. A sandbox has its own way, which takes them from shared memory."""
+    return np.empty(shape, dtype=np.uint8)
+
+
 def upright_rgb(picture: PIL.Image.Image, light: Light | None = None) -> Image:
     """Return a loaded picture of any mode as RGB uint8, upright, over white and in the colours of sRGB.
 
@@ -51,7 +56,7 @@ def upright_rgb(picture: PIL.Image.Image, light: Light | None = None) -> Image:
     width, height = picture.size
     turned = orientation(picture)
     to_rgb = Conversion(picture, light)
-    image = np.empty((width, height, 3) if turned in SIDEWAYS else (height, width, 3), dtype=np.uint8)
+    image = new_image((width, height, 3) if turned in SIDEWAYS else (height, width, 3))
     for box in strips(width, height):
         strip = to_rgb(picture.crop(box))
         if turned in UPRIGHT:

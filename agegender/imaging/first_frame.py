@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import PIL.Image
 
-MOVING = ("GIF", "WEBP", "AVIF", "PNG")
-"""Formats whose frames follow each other in time; several pictures of a TIFF are pages."""
+MOVING = ("WEBP", "AVIF", "PNG")
+"""Formats beside GIF whose frames follow each other in time; several pictures of a TIFF are pages."""
 
 MIN_CONTRAST = 24.0
 """Standard deviation of brightness, 0 to 255: photographs have 40 to 70."""
@@ -25,22 +25,29 @@ def seek_first_frame(picture: PIL.Image.Image) -> str | None:
     That is the first with `MIN_CONTRAST`, or after it the last of those that show ever more; where none has
     so much, the first that has nearly as much as any.
     """
-    frames = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
-    if frames == 1 or (contrast := _contrast(picture)) >= MIN_CONTRAST:
+    if not _moves(picture) or (contrast := _contrast(picture)) >= MIN_CONTRAST:
         return None
     contrasts = [contrast]
-    for number in range(1, min(frames, MAX_FRAMES, 1 + MAX_PIXELS // (picture.width * picture.height))):
-        picture.seek(number)
+    for number in range(1, min(MAX_FRAMES, 1 + MAX_PIXELS // (picture.width * picture.height))):
+        try:
+            picture.seek(number)
+        except EOFError:
+            break
         contrasts.append(_contrast(picture))
         if contrasts[-2] >= MIN_CONTRAST and contrasts[-1] <= contrasts[-2] + RISE:
             break
     chosen = next(number for number, each in enumerate(contrasts) if each >= max(contrasts) - RISE)
     picture.seek(chosen)
-    return (
-        f"The picture moves: read was frame {chosen + 1}, the first that shows something." if chosen else None
-    )
+    told = f"The picture moves: read was frame {chosen + 1}, the first that shows something."
+    return told if chosen else None
+
+
+def _moves(picture: PIL.Image.Image) -> bool:
+    """Return whether a picture may have more frames; of a GIF that is known but once all are read."""
+    moving = picture.format in MOVING and getattr(picture, "is_animated", False)
+    return picture.format == "GIF" or moving
 
 
 def _contrast(picture: PIL.Image.Image) -> float:
-    small = picture.convert("RGB").resize((64, 64), PIL.Image.Resampling.BOX).convert("L")
+    small = picture.resize((64, 64), PIL.Image.Resampling.NEAREST).convert("RGB").convert("L")
     return float(np.asarray(small).std())

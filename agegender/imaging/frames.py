@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agegender.imaging.hdr import PRIMARIES, TRANSFERS, VIDEO_GAMMA, ToneMapper
 from agegender.types import Image
 
 Matrix = tuple[int, int, int, int]
@@ -26,14 +27,28 @@ def to_image(
     matrix: Matrix | None = None,
     width_px: int | None = None,
     height_px: int | None = None,
+    tone_mapper: ToneMapper | None = None,
 ) -> Image:
     """Return the frame as upright RGB pixels, (height, width, 3), C-contiguous, whatever its format.
 
     Without a `matrix`, it is turned as the frame says, but never mirrored. `width_px` and `height_px` scale
-    it; they are those of the frame as it is stored, before it is turned.
+    it; they are those of the frame as it is stored, before it is turned. `tone_mapper` is what
+    `tone_mapper_for` made for the video.
     """
-    image: Image = frame.to_ndarray(format="rgb24", width=width_px, height=height_px)  # type: ignore[assignment]
+    if tone_mapper:
+        codes = frame.to_ndarray(format="rgb48le", width=width_px, height=height_px)
+        image = tone_mapper(codes.astype(np.uint16))
+        return np.ascontiguousarray(_turn(image, matrix or _rotation(frame.rotation)))
+    image = frame.to_ndarray(format="rgb24", width=width_px, height=height_px)  # type: ignore[assignment]
     return np.ascontiguousarray(_turn(image, matrix or _rotation(frame.rotation)), np.uint8)
+
+
+def tone_mapper_for(frame: av.VideoFrame) -> ToneMapper | None:
+    """Return what maps a video like this frame to the range of sRGB; None where it is in that range."""
+    transfer = TRANSFERS.get(frame.color_trc)
+    if transfer is None:
+        return None
+    return ToneMapper(transfer, PRIMARIES.get(frame.color_primaries, "bt2020"), VIDEO_GAMMA)
 
 
 def display_matrix(frame: av.VideoFrame) -> Matrix:

@@ -1,4 +1,4 @@
-"""Scaling, warping and cropping RGB images, without fine texture turning into noise."""
+"""Scaling, warping and cropping RGB images without aliasing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agegender.types import Box, Image
+
+LONG_SHAPE = 1.9
+"""Pictures with sides like this or longer, panoramas and tall screenshots, are looked at part by part."""
 
 
 def scale_down(image: Image, width_px: int, height_px: int) -> Image:
@@ -35,7 +38,7 @@ def halved(image: Image) -> Image:
 
 
 def at_most(image: Image, long_side_px: int) -> Image:
-    """Return the RGB image in its shape, scaled down where its long side is longer than this."""
+    """Scale an RGB image down to this long side, keeping its aspect ratio; smaller ones stay as they are."""
     height, width = image.shape[:2]
     scale = min(1.0, long_side_px / max(width, height))
     return scale_down(image, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -48,8 +51,8 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     that fine texture does not turn into noise.
     """
     height, width = image.shape[:2]
-    (a, b, x), (c, d, y) = matrix.tolist()  # plain numbers: arrays of two take longer than the warping itself
-    shrink = 1 / max(math.hypot(a, c), 1e-9) + 1e-6  # 7.9999 of rounding errors is 8
+    (a, b, x), (c, d, y) = matrix.tolist()  # plain floats: arrays of two take longer than the warp
+    shrink = 1 / max(math.hypot(a, c), 1e-9) + 1e-6  # so that 7.9999 counts as 8
     more = 3 + int(min(shrink, max(width, height)))  # of the last block a part may have to go
     across, down = cv2.invertAffineTransform(matrix).tolist()
     left, right = _reach(across, size_px, more, width)
@@ -79,7 +82,7 @@ def _reach(way: Sequence[float], size_px: int, more_px: int, most_px: int) -> tu
 
 
 def margin_square(box: Box, margin: float) -> tuple[float, float, float]:
-    """Return left, top and side, in pixels, of the square that `margin_crop` cuts out."""
+    """Left, top and side, in pixels, of the square that `margin_crop` cuts out."""
     (x, y), side = box.center, max(1.0, max(box.width, box.height) * (1 + 2 * margin))
     return x - side / 2, y - side / 2, side
 

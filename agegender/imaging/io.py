@@ -15,23 +15,27 @@ from PIL import UnidentifiedImageError
 from PIL.Image import DecompressionBombError, DecompressionBombWarning
 
 from agegender.errors import ImageError
+from agegender.imaging import tiff
 from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.imaging.first_frame import seek_first_frame
 from agegender.imaging.formats import PICTURES, names
+from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
-from agegender.imaging.nclx import light_of
+from agegender.imaging.light import light_of
 from agegender.imaging.signatures import message as unread_message
 from agegender.imaging.signatures import raw_message
-from agegender.imaging.tiff import read_rare
 from agegender.types import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF", "JXL")
-"""What is read, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+"""What is read beside JPEG XL, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
 
 MAX_PIXELS = 50_000_000
 HUNGRY = ("WEBP", "AVIF")
 """Formats whose decoders hold 16 bytes a pixel, where others hold 4: half as many pixels are read."""
+
+MAX_RARE_PIXELS = MAX_PIXELS // 4
+"""Of TIFF files of the kinds that OpenCV reads, whose pixels take up to 24 bytes."""
 
 MAX_BYTES = 4 * MAX_PIXELS
 """No file need be larger: four bytes a pixel, uncompressed."""
@@ -50,6 +54,10 @@ TOO_MANY_PIXELS = (
 TOO_MANY_HUNGRY_PIXELS = (
     f"The picture has more than {MAX_PIXELS // 2_000_000} megapixels, too many for WebP and AVIF files. "
     "Make it smaller, or save it as JPEG, and try again."
+)
+TOO_MANY_RARE_PIXELS = (
+    f"The picture has more than {MAX_RARE_PIXELS // 1_000_000} megapixels, "
+    "too many for a TIFF file of its kind. Make it smaller, or save it as JPEG, and try again."
 )
 TOO_MANY_BYTES = (
     f"The file is larger than {MAX_BYTES // 1_000_000} MB. Make the picture smaller and try again."
@@ -72,11 +80,12 @@ class Decoded:
 def decode(source: bytes | Path) -> Image:
     """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
 
-    The bytes alone say what it is, whatever the name of the file; of several frames the first is read.
-    EXIF's orientation and an ICC profile are applied where they are sound; transparent parts are laid
-    over white. Raises ImageError for everything that is not a picture of at most `MAX_PIXELS`, or half of
-    that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
-    most 5 bytes a pixel, 16 in those.
+    The bytes alone say what it is, whatever the name of the file; of several frames the first that shows
+    something is read. EXIF's orientation and an ICC profile are applied where they are sound, PQ and HLG are
+    brought down to the range of sRGB, and transparent parts are laid over white. Raises ImageError for
+    everything that is not a picture of at most `MAX_PIXELS`, or half of that in the `HUNGRY` formats, and for
+    one that lacks a hundredth of its rows; its text can be shown as it is. Beside `source` and the result it
+    holds at most 5 bytes a pixel, 16 in those, and 8 for a file that breaks off.
     """
     return decode_at_least(source, MAX_PIXELS).image
 
@@ -85,7 +94,8 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
     """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
 
     A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
-    `long_side_px`: its decoder leaves out what it does not need, which halves the time.
+    `long_side_px`: its decoder leaves out what it does not need, which halves the time. Of a picture longer
+    than `LONG_SHAPE`, a part of that shape counts in place of the whole.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
@@ -123,7 +133,7 @@ def _told(data: bytes) -> Iterator[None]:
 
 def _decoded(data: bytes, long_side_px: int) -> Decoded:
     """Return what `decode_at_least` does of a sound file; raises whatever decoders do."""
-    with opened(data) as picture:
+    with _opened_or_rare(data) as picture:
         pixels = picture.width * picture.height
         if pixels > MAX_PIXELS:
             raise ImageError(TOO_MANY_PIXELS)
@@ -131,16 +141,30 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
             raise ImageError(TOO_MANY_HUNGRY_PIXELS)
         refuse_many_scans(data, pixels)
         width, height = picture.size
-        scale = long_side_px / max(width, height)
+        scale = long_side_px / min(max(width, height), LONG_SHAPE * min(width, height))
         picture.draft(None, (max(1, int(width * scale)), max(1, int(height * scale))))
+        wide = pixels <= MAX_RARE_PIXELS and ";16" in str(getattr(picture, "tile", "")[:1])
         moved = seek_first_frame(picture)
         picture.load()
-        image = upright_rgb(picture, light_of(data))
+        shown = tiff.read_few_bits(data, picture) if wide and tiff.has_few_bits(picture) else picture
+        image = upright_rgb(shown, light_of(data))
         notes = (*([moved] if moved else []), *([note(0)] if lacks_end(data) else []))
         if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
             return Decoded(image, (image.shape[1], image.shape[0]), notes)
         whole_wh = (height, width) if orientation(picture) in SIDEWAYS else (width, height)
         return Decoded(image, whole_wh, notes)
+
+
+def _opened_or_rare(data: bytes) -> PIL.Image.Image:
+    """Return the picture as `opened` does, or one that Pillow cannot open, with its pixels."""
+    try:
+        return opened(data)
+    except UnidentifiedImageError:
+        if tiff.pixels_of(data) > MAX_RARE_PIXELS:
+            raise ImageError(TOO_MANY_RARE_PIXELS) from None
+        if rare := tiff.read_rare(data):
+            return rare
+        raise
 
 
 def opened(data: bytes) -> PIL.Image.Image:
@@ -149,15 +173,11 @@ def opened(data: bytes) -> PIL.Image.Image:
     Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
     """
     register_heif()
-    if data.startswith(JPEG_XL):
+    is_jpeg_xl = data.startswith(JPEG_XL)
+    if is_jpeg_xl:
         register_jpeg_xl()
     refuse_intricate(data)
-    try:
-        return PIL.Image.open(Pieces(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        if rare := read_rare(data, MAX_PIXELS // 4):
-            return rare
-        raise
+    return PIL.Image.open(Pieces(data), formats=("JXL",) if is_jpeg_xl else FORMATS)
 
 
 def pixels_of(data: bytes) -> int:
@@ -165,6 +185,8 @@ def pixels_of(data: bytes) -> int:
     try:
         with opened(data) as picture:
             return picture.width * picture.height
+    except UnidentifiedImageError:
+        return tiff.pixels_of(data)
     except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
         return 0
 
@@ -191,17 +213,6 @@ def read(path: Path) -> bytes:
 def register_heif() -> None:
     """Teach Pillow to open HEIC and HEIF; AVIF it knows itself."""
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
-
-
-def read_image(source: bytes | str | Path) -> Image:
-    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
-
-    Raises `ImageError`, as `decode` does.
-
-    >>> read_image("samples/astronaut.png").shape
-    (512, 512, 3)
-    """
-    return decode(Path(source) if isinstance(source, str) else source)
 
 
 @cache

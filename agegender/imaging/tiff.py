@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from agegender.imaging.color import UPRIGHT, finite, levels_of, spread
+from agegender.imaging.color import finite, levels_of, spread
 
 MAGIC = (b"II*\0", b"MM\0*")
 
 # Tags of TIFF 6.0, TIFF/EP and DNG.
-SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, ORIENTATION, SUB_IFDS = 254, 256, 257, 262, 271, 274, 330
+SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, SUB_IFDS = 254, 256, 257, 262, 271, 330
 DNG_VERSION = 50706
 MOSAIC = (32803, 34892)
 """How pixels are meant: each of one colour, as they come from the sensor, or raw but of three."""
@@ -79,17 +79,40 @@ MAKERS = {
 }
 
 
-def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
-    """Return a picture that Pillow cannot open, upright, in grey or RGB of 8 bits; None where OpenCV cannot.
+def pixels_of(data: bytes) -> int:
+    """Return how many pixels the first picture of a TIFF file says it has; 0 for other files."""
+    known = tags(data)
+    return known.get(WIDTH, 0) * known.get(HEIGHT, 0)
+
+
+def read_rare(data: bytes) -> PIL.Image.Image | None:
+    """Return a picture that Pillow cannot open, in grey or RGB of 8 bits; None where OpenCV cannot either.
 
     That is floating point in RGB, and grey of 10, 12 or 14 bits without gaps. It is spread as other grey is:
-    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used.
+    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used. OpenCV has
+    turned it upright.
     """
-    known = tags(data)
-    pixels = known.get(WIDTH, 0) * known.get(HEIGHT, 0)
-    if not 0 < pixels <= max_pixels:
-        return None
-    cv2.setLogLevel(0)  # type: ignore[attr-defined]  # what it cannot read is no news
+    return _spread(data, tags(data).get(PHOTOMETRIC) == 0) if pixels_of(data) else None
+
+
+def has_few_bits(picture: PIL.Image.Image) -> bool:
+    """Return whether a loaded picture in colour, of 16 bits in its file, is so dark that it uses but few."""
+    colours = {"RGB": 3, "RGBA": 3, "LA": 1}.get(picture.mode, 0)
+    bands = picture.getextrema()[:colours] if colours else ()
+    return bool(bands) and all(band[1] < 128 for band in bands if isinstance(band, tuple))
+
+
+def read_few_bits(data: bytes, picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a picture of which Pillow has read the higher eight bits, spread by as many bits as are used."""
+    spread_picture = _spread(data, white_is_zero=False)
+    if spread_picture is None or spread_picture.size != picture.size:
+        return picture
+    spread_picture.info = picture.info
+    return spread_picture
+
+
+def _spread(data: bytes, white_is_zero: bool) -> PIL.Image.Image | None:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it cannot read is no news
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -101,8 +124,6 @@ def read_rare(data: bytes, max_pixels: int) -> PIL.Image.Image | None:
     low, high = levels_of(values)
     if values.dtype.kind == "u":
         low, high = 0.0, float(2 ** max(8, int(high).bit_length()) - 1)
-    if known.get(PHOTOMETRIC) == 0:
+    if white_is_zero:
         low, high = high, low
-    picture = PIL.Image.fromarray(spread(finite(values, low, high), low, high))
-    turn = UPRIGHT.get(known.get(ORIENTATION, 1))
-    return picture if turn is None else picture.transpose(turn)
+    return PIL.Image.fromarray(spread(finite(values, low, high), low, high))

@@ -47,8 +47,8 @@ class Latest:
     """What is known at the newest frame: RGB pixels as they came (upright, mirrored if so set) and as they
     are shown, the people in view, the figures, what went wrong in words for a person, or None, and when.
 
-    `hidden` are the boxes of everybody to be made unrecognisable, or None where all of the frame is to be
-    hidden, as it was not looked through.
+    `hides` says whether faces are hidden in the picture; `hidden` are the boxes of everybody to be made
+    unrecognisable, or None where all of the frame is to be hidden, as it was not looked through.
     """
 
     image: Image
@@ -57,8 +57,9 @@ class Latest:
     tracks: tuple[Track, ...]
     figures: Figures
     error: str | None
-    time_s: float = 0.0
-    hidden: tuple[Face, ...] | None = ()
+    time_s: float
+    hides: bool
+    hidden: tuple[Face, ...] | None
 
 
 class Transport(Protocol):
@@ -147,7 +148,7 @@ def _seen(stream: _Stream, scene: Scene | None, image: Image, settings: Settings
         hidden, picture = None, stream.hide(image)
     stream.meter.drew(time.perf_counter() - start_s)
     figures = stream.meter.figures(time_s)
-    return Latest(image, picture, analysis, tracks, figures, stream.error, time_s, hidden)
+    return Latest(image, picture, analysis, tracks, figures, stream.error, time_s, settings.view.blur, hidden)
 
 
 def _failed(
@@ -163,7 +164,7 @@ def _failed(
     picture = stream.hide(image) if hide else image
     nobody = Analysis(image.shape[1], image.shape[0], (), 0.0)
     figures = stream.meter.figures(time_s)
-    return Latest(image, picture, nobody, (), figures, text, time_s, None if hide else ())
+    return Latest(image, picture, nobody, (), figures, text, time_s, hide, None if hide else ())
 
 
 def _veiled(image: Image) -> Image:

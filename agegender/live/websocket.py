@@ -114,7 +114,7 @@ def _told(latest: Latest, settings: Settings) -> Answer:
         "size": [latest.image.shape[1], latest.image.shape[0]],
         "people": [_person(mark, velocities[id(mark.reading)]) for mark in found],
         "hidden": None if hidden is None else [_sides(face.box) for face in hidden],
-        "hide": settings.view.blur,
+        "hide": latest.hides,
         "error": latest.error,
     }
 

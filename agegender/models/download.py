@@ -1,7 +1,7 @@
-"""One file from where it is published into a folder: verified, never half, and never waited for in vain.
+"""Downloading one file: verified, never partial, never waited for in vain.
 
-pooch and requests do the work. Added here: a deadline, which neither has for looking up a name nor for a
-server that trickles; a memory of failures; and words for a person.
+pooch and requests do the work. Added here: a deadline, which neither has for name resolution or a trickling
+server; a memory of failures; and errors in plain words.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from requests import Response
 
 Progress = Callable[[str, int, int], None]
-"""Is told the file's name, the bytes that are here and the bytes there will be, in the caller's thread."""
+"""Called in the caller's thread with the file's name, the bytes received and its size."""
 
 SILENCE_S = 4.5
-"""The seconds without news after which a download is given up, all within five; its servers share them."""
+"""Seconds of silence after which a download is abandoned, shared by its servers: five in all."""
 
 CHUNK_BYTES = 65_536
-"""What counts as news: a line slower than 13 kB a second is as good as silent, as a visitor waits."""
+"""What counts as progress. A line slower than 13 kB/s is as good as silent: a visitor waits."""
 
 RETRY_AFTER_S = 600.0
-"""The seconds for which a failed download is not tried again."""
+"""How long a failed download is not retried."""
 
 UNFINISHED = ".agegender-unfinished-"
-"""How the folders begin in which downloads lie until they are complete and verified."""
+"""Prefix of the folders that hold downloads until they are complete and verified."""
 
 ABANDONED_AFTER_S = 60.0
-"""A download that is still going on writes every few seconds; one that has not for so long was killed."""
+"""A live download writes every few seconds; one that has not for this long was killed."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK = (*FULL, errno.EFBIG, errno.EROFS, errno.EIO)
-"""What writing a file says, and no network does."""
+"""Error numbers that come from writing a file and never from the network."""
 
 ASTRAY = "sends on to where nothing can be fetched"
 REASONS = {
@@ -62,16 +62,16 @@ REASONS = {
     "FileNotFoundError": "does not have it",
     "NotADirectoryError": "does not have it",
 }
-"""What the errors of requests, by name, and of opening a file mean."""
+"""What errors of requests and of opening a file mean, by class name."""
 
 
 class SourceError(Exception):
-    """What is wrong with one source, in words that follow its name."""
+    """What is wrong with one source, worded to follow its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that is wanted in `folder`; `sources` are URLs and paths of files, asked in this order."""
+    """A file wanted in `folder`; `sources` are URLs and paths, tried in order."""
 
     name: str
     sha256: str
@@ -84,10 +84,10 @@ _failures: dict[Download, tuple[float, str]] = {}
 
 
 def download(wanted: Download, progress: Progress | None = None, *, retry: bool = False) -> None:
-    """Put the file into its folder, in place of whatever has its name, once its SHA-256 is right.
+    """Download the file into its folder, replacing any of that name, once its SHA-256 is verified.
 
-    Raises `ModelError`, and leaves nothing behind, when no source has the file or the folder cannot take
-    it. That is remembered: for `RETRY_AFTER_S` the same is said again at once, unless `retry` is set.
+    Raises `ModelError`, and leaves nothing behind, if no source has the file or the folder cannot take it.
+    The failure is remembered: for `RETRY_AFTER_S` it is raised again at once, unless `retry` is set.
     """
     failed_at, message = _failures.get(wanted, (-math.inf, ""))
     if not retry and time.monotonic() - failed_at < RETRY_AFTER_S:
@@ -101,7 +101,7 @@ def download(wanted: Download, progress: Progress | None = None, *, retry: bool 
 
 
 def sweep(folder: Path) -> None:
-    """Remove from a folder what downloads have left there whose process was killed."""
+    """Remove what killed downloads have left in a folder."""
     for place in folder.glob(f"{UNFINISHED}*"):
         with suppress(OSError):
             newest = max(path.stat().st_mtime for path in (place, *place.iterdir()))
@@ -140,9 +140,9 @@ def _try_sources(wanted: Download, progress: Progress | None) -> None:
 def _receive(
     source: str, target: str, _: object, wanted: Download, silence_s: float, progress: Progress | None
 ) -> None:
-    """Write a source to a file, called by pooch. Raises `SourceError`, or `OSError` for a full disk.
+    """Write a source to a file; called by pooch. Raises `SourceError`, or `OSError` for a full disk.
 
-    A thread does the talking. When it is given up it has a closed file, and cannot put anything anywhere.
+    A thread does the talking. Once abandoned, its file is closed and it cannot write anywhere.
     """
     with Path(target).open("wb") as sink:
         sending = in_thread(partial(_send, source, sink, 2 * silence_s), "agegender-download")

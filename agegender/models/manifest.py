@@ -1,4 +1,4 @@
-"""The models: what each one is (models/manifest.toml), whether its files are here, and how to get them."""
+"""The list of models, models/manifest.toml: what each one is, its files, sums and licence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What the manifest says of a model; all but `name`, `role` and `folder` is there to be shown.
+    """A model's entry in the manifest.
 
-    `classes` has, for each output that is one of classes, their labels in the output's order. `folder` is
-    the manifest's, in which bundled files lie.
+    `classes` has the labels of each classifying output, in its order. `folder` is the manifest's, where
+    bundled files are. `title`, `licence`, `source` and `input` are for display.
     """
 
     name: str
@@ -46,15 +46,15 @@ class ModelSpec:
 
     @property
     def bytes(self) -> int:
-        """The bytes of all its files together."""
+        """Total size of its files."""
         return sum(file.bytes for file in self.files)
 
 
 def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
-    """Return the models by name, in the manifest's order. Raises `ModelError` when it makes no sense."""
+    """Read the models by name, in the manifest's order. Raises `ModelError` if it makes no sense."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # brackets in brackets without end
+    except (OSError, ValueError, RecursionError) as error:  # endlessly nested brackets
         raise ModelError(f"The list of models, {path}, cannot be read: {error}") from error
     specs = {name: _spec(name, table, path.parent) for name, table in tables.items()}
     names = [file.name for spec in specs.values() for file in spec.files]

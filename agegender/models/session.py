@@ -1,4 +1,4 @@
-"""Running ONNX models."""
+"""ONNX Runtime sessions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from agegender.errors import ModelError
 
 
 def onnx_session(path: Path) -> ort.InferenceSession:
-    """Return a session on the CPU, whose `run` may be called from many threads at once.
+    """Open a session on the CPU, whose `run` may be called from many threads at once.
 
-    It computes in the thread that calls: visitors share the cores, and one picture's work is too small to
-    split. Raises `ModelError` when the file is not a model that ONNX Runtime can run.
+    It computes in the calling thread: visitors share the cores, and one picture is too little to split.
+    Raises `ModelError` if ONNX Runtime cannot run the file.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # An arena keeps the most that was ever needed, for each caller at once: half a gigabyte of four pictures.
+    # An arena keeps the peak of every concurrent caller: half a gigabyte for four pictures.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3  # errors only
     try:

@@ -1,4 +1,4 @@
-"""Model files on this machine: whether they are here, where they lie, and fetching what is missing."""
+"""Model files on this machine: whether they are here, where, and fetching the missing ones."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ Status = Literal["bundled", "cached", "missing"]
 
 
 def status(spec: ModelSpec) -> Status:
-    """Return where the model's files are: 'missing' when one is not there or is not what it should be."""
+    """Where the model's files are; 'missing' if one is absent or fails verification."""
     if not all(_is_good(_path(spec, file), file) for file in spec.files):
         return "missing"
     return "cached" if any(file.urls for file in spec.files) else "bundled"
 
 
 def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = False) -> dict[str, Path]:
-    """Return the path of each of the model's files by its name, downloaded where need be, all verified.
+    """Fetch a model; return the path of each file by its name, verified.
 
-    `progress` is called with a file's name, the bytes of it that are here and all its bytes, in this
-    thread, while something is downloaded. Raises `ModelError`, which says what to do, when a file cannot be
-    had: within seconds where the network does not answer, and at once for ten minutes from then on, unless
-    `retry` is set.
+    `progress` is called in this thread with a file's name, the bytes received and its size. Raises
+    `ModelError`, which says what to do, if a file cannot be had: within seconds when the network is silent,
+    and immediately for ten minutes after that, unless `retry` is set.
     """
     paths = {file.name: _path(spec, file) for file in spec.files}
     for file in spec.files:
@@ -53,7 +52,7 @@ def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = Fa
 
 
 def _sources(file: ModelFile) -> tuple[str, ...]:
-    """Return where to ask for the file, in order: the mirror, if there is one, then where it is published."""
+    """Where to ask for the file, in order: the mirror, if any, then where it is published."""
     mirror = os.environ.get("AGEGENDER_MIRROR", "")
     if not mirror:
         return file.urls
@@ -79,6 +78,6 @@ def _is_good(path: Path, file: ModelFile) -> bool:
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, _mtime_ns: int, _inode: int) -> str:
-    """Return the sum of a file, read once for each state of it."""
+    """SHA-256 of a file, computed once per state of it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Following people through a video: detection on each frame, estimation only where it tells something."""
+"""Following people through a video: detection on every frame, estimation only when it adds something."""
 
 from __future__ import annotations
 
@@ -14,49 +14,50 @@ from agegender.analyzer import Analyzer
 from agegender.drawing.view_options import ViewOptions
 from agegender.estimation.quality import warnings_of
 from agegender.tracking.fusion import SETTLE_S, view_weight
-from agegender.tracking.tracker import Track, Tracker
+from agegender.tracking.tracker import GONE_S, Track, Tracker
 from agegender.types import Face, Image
 
 LONG_SIDE_PX = 640
-"""Larger frames are scaled down to this to find faces; they are estimated at full size."""
+"""Long side for detection; faces are estimated at full size."""
 
 LARGE_PX = 80.0
-"""The shorter side, at `LONG_SIDE_PX`, from which on a face is followed safely at half the size."""
+"""Shorter side of a face, at `LONG_SIDE_PX`, above which half that size suffices to follow it."""
 
 FULL_EVERY_S = 0.3
-"""How often a frame is looked through at full size all the same, for small faces that come in."""
+"""How often to detect at full size anyway, for small faces that enter."""
 
 SETTLING_EVERY_S, VIEW_EVERY_S = 0.1, 0.5
-"""How often a face is estimated while its track settles, and later."""
+"""Interval between estimates while a track settles, and afterwards."""
 
 BETTER = 1.25
-"""How much better than the best one so far a view must be to be estimated ahead of time."""
+"""A view this many times better than the best so far is estimated early."""
 
 LIKE, SAME_COLOURS = 0.25, 0.6
-"""Below both of these two frames show different scenes: see `is_cut`."""
+"""Two frames below both thresholds show different scenes; see `is_cut`."""
 
 
 class Follower:
-    """Follows the people of one video with an analyzer. Frames come one after another, from one thread.
+    """Follows the people in one video. Call it with frames in order, from one thread.
 
     `budget_s` is about how long estimation may take a frame: with a slow estimator and many faces, those
-    that have waited longest come first. Without it every face that is due is estimated.
+    that have waited longest come first. Without it every face that is due is estimated. `rest_s` is the
+    tracker's.
     """
 
-    def __init__(self, analyzer: Analyzer, budget_s: float = math.inf) -> None:
+    def __init__(self, analyzer: Analyzer, budget_s: float = math.inf, rest_s: float = GONE_S) -> None:
         self.analyzer = analyzer
         self._budget_s = budget_s
-        self._tracker = Tracker()
+        self._tracker = Tracker(rest_s)
         self._view_cost_s = 0.0
         self._full_s = -math.inf
         self._size_px = (0, 0)
         self._thumbnail: NDArray[np.float32] | None = None
 
     def follow(self, image: Image, time_s: float, view: ViewOptions | None = None) -> tuple[Track, ...]:
-        """Return the tracks after an RGB frame of this time, those for which a lost face is sought as well.
+        """Take in an RGB frame; return all tracks, including those whose face is briefly lost.
 
-        Only faces that `view` follows count, or all. Frames may change in size; a cut makes everybody a new
-        person.
+        Only faces that `view` follows count, or all without it. Frames may change in size; after a cut
+        everybody is a new person.
         """
         self._notice_change(image)
         found = self._detect(image, time_s)
@@ -111,7 +112,7 @@ class Follower:
 
 
 def due(tracks: Sequence[Track], time_s: float) -> list[Track]:
-    """Return the tracks in view whose faces are worth estimating now, those that waited longest first."""
+    """The visible tracks worth estimating now, longest-waiting first."""
     waiting = [track for track in tracks if track.missed == 0 and _is_due(track, time_s)]
     return sorted(waiting, key=lambda track: (track.viewed_s, track.number))
 
@@ -125,17 +126,17 @@ def _is_due(track: Track, time_s: float) -> bool:
 
 
 def thumbnail(image: Image) -> NDArray[np.float32]:
-    """Return a tiny copy, (24, 32, 3), of which `is_cut` tells scenes apart."""
-    # Every so many-th pixel only: averaging them all costs more than finding a face in them is worth.
+    """A tiny copy, (24, 32, 3), for `is_cut`."""
+    # Sampled first: averaging every pixel would cost more than it is worth.
     steps = [max(1, side // of) for side, of in zip(image.shape[:2], (96, 128), strict=True)]
     sparse = np.ascontiguousarray(image[:: steps[0], :: steps[1]])
     return cv2.resize(sparse, (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
-    """Return whether two thumbnails show different scenes.
+    """Whether two thumbnails show different scenes.
 
-    A turn of the camera keeps the colours, and a change of the light the pattern; a cut keeps neither.
+    A pan keeps the colours and a change of light keeps the pattern; a cut keeps neither.
     """
     greys = [picture.mean(axis=2).ravel() for picture in (before, after)]
     centred = [grey - grey.mean() for grey in greys]
@@ -148,6 +149,6 @@ def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
 
 
 def _histogram(thumbnail: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the part of the pixels in each of 4 × 4 × 4 colours, 64 values."""
+    """Share of the pixels in each of 4 × 4 × 4 colours, shape (64,)."""
     bins = (thumbnail / 64).astype(int).clip(0, 3) @ np.array([16, 4, 1])
     return np.histogram(bins, bins=64, range=(0, 64))[0] / float(bins.size)

@@ -1,28 +1,35 @@
-"""Who is seen when in a video, gathered while it is gone through."""
+"""Who is seen when in a video, gathered frame by frame."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop
 from agegender.imaging.io import encode_jpeg
 from agegender.tracking.fusion import Evidence, view_weight
-from agegender.tracking.tracker import Track
+from agegender.tracking.tracker import SURE_SCORE, Track
 from agegender.types import Age, Gender, Image
 
 Span = tuple[float, float]
-"""From when to when, in seconds from the beginning of a video."""
+"""(start, end) in seconds from the beginning of the video."""
+
+LIVED_S = 1.0
+"""A doubtful face counts when it has been in view for so long."""
 
 MAX_PEOPLE = 200
-"""So many are kept, those who are seen longest: each takes some kilobytes, however long the video."""
+"""At most this many are kept, those seen longest: each takes a few kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
     when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
-    for most views."""
+    for most views.
+
+    Who is both doubtful and seen for a moment only does not count, and has no number but 0.
+    """
 
     number: int
     age: Age
@@ -32,8 +39,13 @@ class Person:
     warnings: tuple[str, ...] = ()
 
     @property
+    def counted(self) -> bool:
+        """Whether the person counts, or is as likely a mistake of the detector."""
+        return self.number > 0
+
+    @property
     def seconds(self) -> float:
-        """For how long the person is in view, all in all."""
+        """Total time in view."""
         return sum(end_s - start_s for start_s, end_s in self.spans)
 
 
@@ -44,20 +56,25 @@ class _Seen:
     sightings: int = 0
     evidence: Evidence | None = None
     best_weight: float = 0.0
+    best_score: float = 0.0
     crop: bytes = b""
-    numbers: set[int] = field(default_factory=set)
+    number: int = 0
 
 
 class Sightings:
-    """Gathers tracks of frame after frame. Who is found once only is taken for a mistake of the detector."""
+    """Gathers tracks of frame after frame. Who is found once only is taken for a mistake of the detector.
+
+    People are numbered when they begin to count, so that their numbers have no gaps.
+    """
 
     def __init__(self) -> None:
+        self._last_number = 0
         self._seen: dict[int, _Seen] = {}
         self._in_view: tuple[int, ...] = ()
         self._frames = 0
 
     def add(self, tracks: Sequence[Track], image: Image, time_s: float) -> None:
-        """Take note of the tracks in an analysed RGB frame; crops of faces are cut out of it."""
+        """Record the tracks of an analysed RGB frame, from which crops are cut."""
         self.end(time_s)
         self._frames += 1
         for track in tracks:
@@ -69,47 +86,73 @@ class Sightings:
             spans = self._seen[number].spans
             if not spans or spans[-1][1] < time_s:
                 spans.append((time_s, time_s))
+        for number in sorted(self._in_view):
+            self._count(self._seen[number], 2)
         self._forget({track.number for track in tracks})
 
+    def number_of(self, track_number: int) -> int:
+        """Return the number of a track's person; 0 as long as it does not count."""
+        seen = self._seen.get(track_number)
+        return seen.number if seen else 0
+
     def end(self, time_s: float) -> None:
-        """Say that who was in view was so until now."""
+        """Extend the open spans to `time_s`."""
         for number in self._in_view:
             spans = self._seen[number].spans
             spans[-1] = (spans[-1][0], time_s)
 
     def people(self) -> tuple[Person, ...]:
-        """Return everybody who was seen, in the order of their numbers."""
+        """Return everybody who was seen, in the order of their numbers, and then who does not count."""
         least = min(2, self._frames)
-        return tuple(
-            Person(number, known.age, known.gender, tuple(seen.spans), seen.crop, known.warnings())
-            for number, seen in sorted(self._seen.items())
-            if (known := seen.evidence) is not None and seen.sightings >= least
-        )
+        for _, seen in sorted(self._seen.items()):
+            self._count(seen, least)
+        known = [
+            Person(
+                seen.number, evidence.age, evidence.gender, tuple(seen.spans), seen.crop, evidence.warnings()
+            )
+            for _, seen in sorted(self._seen.items())
+            if (evidence := seen.evidence) is not None and seen.sightings >= least
+        ]
+        return tuple(sorted(known, key=lambda person: person.number or math.inf))
+
+    def _count(self, seen: _Seen, least: int) -> None:
+        """Give somebody a number who was found often enough, and either surely or for long."""
+        if seen.number or seen.sightings < least or seen.evidence is None:
+            return
+        longest_s = max((end_s - start_s for start_s, end_s in seen.spans), default=0.0)
+        if seen.best_score >= SURE_SCORE or longest_s >= LIVED_S:
+            self._last_number += 1
+            seen.number = self._last_number
 
     def _see(self, track: Track, image: Image, time_s: float) -> None:
         seen = self._seen.setdefault(track.number, _Seen([], time_s))
         seen.last_s, seen.sightings = time_s, seen.sightings + 1
         if track.evidence is not None and track.viewed_s == time_s:
             seen.evidence = whole(seen.evidence, track.evidence)
+        seen.best_score = max(seen.best_score, track.face.score)
         weight = view_weight(track.face)
         if weight > seen.best_weight:
             seen.best_weight = weight
             seen.crop = encode_jpeg(margin_crop(image, track.face.box, CROP_MARGIN, CROP_PX))
 
     def _forget(self, present: set[int]) -> None:
-        """Forget who was found once and is gone, and of too many those who were seen shortest."""
+        """Drop false positives that are gone and, above `MAX_PEOPLE`, those seen least."""
         gone = [number for number in self._seen if number not in present]
         for number in gone:
             if self._seen[number].sightings < 2:
                 del self._seen[number]
         if len(self._seen) > MAX_PEOPLE:
             rest = [number for number in gone if number in self._seen]
-            for number in sorted(rest, key=lambda number: self._seen[number].sightings)[: -MAX_PEOPLE // 2]:
+            for number in sorted(rest, key=self._worth)[: -MAX_PEOPLE // 2]:
                 del self._seen[number]
+
+    def _worth(self, number: int) -> tuple[bool, int]:
+        """Return a measure of how much is lost with somebody."""
+        return self._seen[number].number > 0, self._seen[number].sightings
 
 
 def whole(before: Evidence | None, now: Evidence) -> Evidence:
-    """Return the evidence of a whole video: a track's own fades, and its end would outweigh all before."""
+    """Evidence of the whole video. A track's own fades, so its end would outweigh all before."""
     if before is None:
         return now
     weight = before.weight + now.weight

@@ -1,6 +1,6 @@
-"""Faces across the frames of a video: who is the one that was there a moment ago.
+"""Linking faces across the frames of a video into tracks.
 
-Time comes in with each frame, in seconds from any start, so that a live camera and a file work alike.
+Time comes with each frame, in seconds from any start, so that a live camera and a file work alike.
 """
 
 from __future__ import annotations
@@ -13,37 +13,44 @@ from agegender.tracking.fusion import Evidence, Shown, add_view, show, view_weig
 from agegender.types import Box, Estimate, Face, Reading
 
 BRIDGE_S = 0.8
-"""For how long a face may be hidden, behind a hand or in a blur, and still be the same person."""
+"""How long a face may be lost, behind a hand or in motion blur, and still be the same person."""
 
 BRIDGE_FRAMES = 2
-"""A face must have been missed at least as often before it is given up: frames may come slowly."""
+"""A track survives at least this many misses: frames may come slowly."""
 
 GONE_S = 5.0
-"""After a pause this long nobody is taken for who was there before it."""
+"""After a pause this long everybody is somebody new."""
+
+SURE_SCORE = 0.85
+"""A face that was found with this score at its best is no doubtful one."""
+
+SAME_PLACE = 0.5
+"""What is doubtful and turns up with this much overlap (IoU) where something doubtful was lost less than
+`GONE_S` ago is the same: a patch of the background that the detector takes for a face now and then."""
 
 REACH, REACH_PER_S = 0.7, 1.0
-"""How far from where it was expected a face may turn up, in sides of it: at once, and more each second."""
+"""How far from its expected place a face may turn up, in face sides: at once, and per second since."""
 
 LARGEST_RATIO = 1.8
-"""How much larger or smaller a face may be than it was."""
+"""Largest change in size between two sightings."""
 
 FOLLOW, STEER = 0.6, 0.15
-"""How fast the smoothed box and its velocity follow what was found (an alpha-beta filter)."""
+"""Alpha and beta of the filter that smooths boxes and their velocity."""
 
 STEADY_S = 0.25
-"""For how long a face that is not found stays in view, as a single miss must not make its box blink."""
+"""How long a lost face counts as in view, so that a single miss does not make its box blink."""
 
 COAST_S = 0.3
-"""For how long a face is expected to go on moving as it did."""
+"""How long a lost face is assumed to keep moving."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
     """A person in view.
 
-    `face` is as it was last found, `box` the smoothed box to draw, and `velocity` that of its four sides
-    in pixels a second. `missed` counts the frames since it was found. `shown` is None until the face was
-    estimated for the first time; `viewed_s` is when that was last, and `best_weight` the best view's.
+    `face` is as last detected, `box` the smoothed box to draw, `velocity` that of its four sides in pixels
+    per second, `missed` the number of frames since the last detection. `shown` is None until the first
+    estimate; `viewed_s` is the time of the last one and `best_weight` the weight of the best.
     """
 
     number: int
@@ -60,74 +67,93 @@ class Track:
 
     @property
     def seconds(self) -> float:
-        """For how long the person has been seen."""
+        """Time from the first to the last sighting."""
         return self.last_seen_s - self.first_seen_s
 
     def in_view(self, time_s: float) -> bool:
-        """Return whether the person counts as in view at a time: found in the last frame, or just missed."""
+        """Whether the person was detected at `time_s` or shortly before."""
         return time_s - self.last_seen_s <= STEADY_S
 
     def box_at(self, time_s: float) -> Box:
-        """Return where the face is expected at a time not long after it was last seen."""
+        """Where the face is expected at a time soon after its last sighting."""
         ahead_s = min(max(0.0, time_s - self.last_seen_s), COAST_S)
         sides = zip(_sides(self.box), self.velocity, strict=True)
         left, top, right, bottom = (side + speed * ahead_s for side, speed in sides)
         return Box(left, top, max(left, right), max(top, bottom))
 
     def reading_at(self, time_s: float) -> Reading | None:
-        """Return what is shown of the person, the face where it is expected; None before the first view."""
+        """The reading to display, with the face where it is expected; None before the first estimate."""
         if self.shown is None:
             return None
-        # Landmarks belong to the moment at which they were found.
+        # Without landmarks: they belong to the frame in which they were detected.
         face = Face(self.box_at(time_s), self.face.score)
         return Reading(face, self.shown.age, self.shown.gender, self.shown.warnings)
 
 
 class Tracker:
-    """Gives each face of frame after frame the number of its person. Numbers count from 1."""
+    """Gives each face of frame after frame the number of its person. Numbers count from 1.
 
-    def __init__(self) -> None:
+    `rest_s` is for how long what is doubtful is known again in the same place.
+    """
+
+    def __init__(self, rest_s: float = GONE_S) -> None:
         self.tracks: tuple[Track, ...] = ()
+        self._rest_s = rest_s
+        self._lost: tuple[Track, ...] = ()
         self._last_number = 0
 
     def update(self, faces: Sequence[Face], time_s: float) -> tuple[Track, ...]:
-        """Return the tracks after a frame with these faces; who was not found in it has `missed` above 0."""
+        """Take in the faces of a frame; return all tracks. Those not detected in it have `missed` > 0."""
         kept = [track for track in self.tracks if time_s - track.last_seen_s <= GONE_S]
         found = assign([track.box_at(time_s) for track in kept], _gaps(kept, time_s), faces)
-        tracks = []
+        tracks, lost = [], [track for track in self._lost if time_s - track.last_seen_s <= self._rest_s]
         for i, track in enumerate(kept):
             if i in found:
                 tracks.append(_seen(track, faces[found[i]], time_s))
             elif time_s - track.last_seen_s <= BRIDGE_S or track.missed + 1 < BRIDGE_FRAMES:
                 tracks.append(replace(track, missed=track.missed + 1))
+            else:
+                lost.append(track)
         for j, face in enumerate(faces):
             if j not in found.values():
-                self._last_number += 1
-                still = (0.0, 0.0, 0.0, 0.0)
-                tracks.append(Track(self._last_number, face, face.box, still, time_s, time_s))
-        self.tracks = tuple(tracks)
+                tracks.append(self._come_back(face, lost, time_s) or self._new(face, time_s))
+        self.tracks, self._lost = tuple(tracks), tuple(lost)
         return self.tracks
 
+    def _new(self, face: Face, time_s: float) -> Track:
+        self._last_number += 1
+        return Track(self._last_number, face, face.box, (0.0, 0.0, 0.0, 0.0), time_s, time_s)
+
+    def _come_back(self, face: Face, lost: list[Track], time_s: float) -> Track | None:
+        """Return what was lost in the place of a doubtful face, and take it out of the list."""
+        doubtful = [track for track in lost if track.face.score < SURE_SCORE]
+        best = max(doubtful, key=lambda track: track.face.box.iou(face.box), default=None)
+        if best is None or face.score >= SURE_SCORE or best.face.box.iou(face.box) < SAME_PLACE:
+            return None
+        lost.remove(best)
+        return _seen(best, face, time_s)
+
     def learn(self, number: int, estimate: Estimate, time_s: float, warnings: Collection[str] = ()) -> None:
-        """Add what was estimated of a track's face, and its warnings, to what is known of the person."""
+        """Add an estimate of a track's face, and its warnings, to the evidence on the person."""
         self.tracks = tuple(
             _viewed(track, estimate, time_s, warnings) if track.number == number else track
             for track in self.tracks
         )
 
     def scale(self, ratio: float) -> None:
-        """Go on with frames that are `ratio` times as large as before: cameras change their minds."""
+        """Rescale all tracks: cameras change their resolution in mid-stream."""
         self.tracks = tuple(_scaled(track, ratio) for track in self.tracks)
+        self._lost = tuple(_scaled(track, ratio) for track in self._lost)
 
     def forget(self) -> None:
         """Start afresh, as after a cut: whoever is found next is somebody new."""
-        self.tracks = ()
+        self.tracks = self._lost = ()
 
 
 def assign(expected: Sequence[Box], gaps_s: Sequence[float], faces: Sequence[Face]) -> dict[int, int]:
-    """Return which expected box is which face, as indices, each at most once, the closest pairs first.
+    """Match expected boxes to faces greedily, closest pair first; {box index: face index}.
 
-    `gaps_s` has the seconds since each box was seen: the longer, the farther it may have gone.
+    `gaps_s` are the seconds since each box was seen: the longer, the farther it may have moved.
     """
     pairs = []
     for i, (box, gap_s) in enumerate(zip(expected, gaps_s, strict=True)):
@@ -143,7 +169,7 @@ def assign(expected: Sequence[Box], gaps_s: Sequence[float], faces: Sequence[Fac
 
 
 def _cost(before: Box, after: Box, reach: float) -> float | None:
-    """Return how unlike two boxes are, 0 for the same; None where they cannot be of one person."""
+    """Dissimilarity of two boxes, 0 for equal ones; None if they cannot be the same person."""
     side_before, side_after = math.sqrt(before.area), math.sqrt(after.area)
     if min(side_before, side_after) <= 0:
         return None
@@ -159,7 +185,7 @@ def _seen(track: Track, face: Face, time_s: float) -> Track:
     found, expected = _sides(face.box), _sides(track.box_at(time_s))
     errors = [new - old for new, old in zip(found, expected, strict=True)]
     smooth = [new - (1 - FOLLOW) * error for new, error in zip(found, errors, strict=True)]
-    # After a pause, or twice at one moment, nothing is known of how fast it goes.
+    # After a pause, or with no time between, the speed is unknown.
     steer = STEER / elapsed_s if 0 < elapsed_s <= COAST_S else 0.0
     keep = 1.0 if elapsed_s <= COAST_S else 0.0
     left, top, right, bottom = (

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from agegender.analyzer import ESTIMATORS, Analyzer
 from agegender.errors import ImageError
 from agegender.estimation.alignment import align
-from agegender.estimation.apparent import Apparent
 from agegender.estimation.changes import SLIDERS, Changes, Cover, Cut, cut_out
 from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.probing import Curve, occlusion, read_all, told
@@ -37,8 +36,8 @@ SEEN_PX = 112
 
 MADE_OF = {
     "apparent": (
-        "Two views of the aligned face, one of them mirrored. Each gives a probability for every year of age "
-        "and one for gender. Their mean counts, and the years are summed up in eight groups."
+        "The aligned face. The model gives a probability for every year of age and one for gender; the "
+        "years are summed up in eight groups."
     ),
     "levi-hassner": (
         "One view: the box with a margin. One net chooses among the eight groups, another between two "
@@ -185,5 +184,4 @@ def views_of(estimator: Estimator, cut: Cut) -> Sequence[Image]:
     """Return the RGB crops that an estimator makes of a face."""
     if isinstance(estimator, LeviHassner):
         return [margin_crop(cut[0], cut[1].box, estimator.MARGIN, estimator.SIZE_PX)]
-    crops = [(align(*cut, SEEN_PX, margin), mirrored) for margin, mirrored in Apparent.VIEWS]
-    return [np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop for crop, mirrored in crops]
+    return [align(*cut, SEEN_PX)]

@@ -104,13 +104,14 @@ def offer_picture(processor_latest: Latest | None) -> None:
     pressed = st.button("Take a picture", icon=":material/photo_camera:", disabled=processor_latest is None)
     if pressed and processor_latest:
         name = f"live-{datetime.now():%Y%m%d-%H%M%S}.jpg"
-        st.session_state.live_picture = encode_jpeg(processor_latest.picture), name
+        data = encode_jpeg(processor_latest.picture)
+        st.session_state.live_picture = data, name, processor_latest.hides
 
 
-def show_kept_picture() -> None:
-    """Show the picture that was taken, if there is one, and offer it for download."""
-    if "live_picture" not in st.session_state:
+def show_kept_picture(hide: bool) -> None:
+    """Show the picture that was taken and offer it for download, unless it has faces to be hidden."""
+    data, name, hides = st.session_state.get("live_picture", (b"", "", False))
+    if not data or (hide and not hides):
         return
-    data, name = st.session_state.live_picture
     st.image(data, alt="The picture that you took", width=320)
     st.download_button("Download", data, name, "image/jpeg", on_click="ignore", icon=":material/download:")

@@ -22,9 +22,6 @@ RETRY_AFTER_S = 600.0
 """How long `auto` stays content with its second choice."""
 
 
-runtime.keep_no_large_blocks()
-
-
 @dataclass(frozen=True, slots=True)
 class _Built:
     analyzer: Analyzer
@@ -46,6 +43,7 @@ def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     Models that are not here are fetched under a progress bar. In place of one that cannot be had comes what
     needs no network, and the page says why; a later run tries again. Stops the page where nothing works.
     """
+    runtime.prepare()
     names = _or_instead(detector, "auto"), _or_instead(estimator, "apparent")
     try:
         found = _built(*names).analyzer

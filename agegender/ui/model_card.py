@@ -8,7 +8,7 @@ import streamlit as st
 
 from agegender.errors import AgeGenderError
 from agegender.evaluation import card as measured
-from agegender.evaluation import charts
+from agegender.evaluation import charts, tables
 from agegender.evaluation.card import Card, Figures, Measured, Report
 from agegender.evaluation.groups import ANY
 from agegender.text import escape
@@ -50,6 +50,15 @@ def show_figures() -> None:
         show_reliability(card)
     with st.expander("Confused age groups", icon=":material/grid_view:"):
         show_mixed_up(card)
+    with st.expander("The old, by portraits of known age", icon=":material/elderly:"):
+        st.caption("Members of the US Congress, whose ages are known to within eight years.")
+        st.markdown(tables.congress(card))
+    with st.expander("Masks, sunglasses, bad light, copies", icon=":material/masks:"):
+        st.caption("Drawn into the same pictures. A copy, mirrored or lit anew, should be read alike.")
+        st.markdown(tables.robustness(card))
+        st.markdown(tables.consistency(card))
+    with st.expander("Where it is confidently wrong", icon=":material/report:"):
+        st.markdown(tables.sure(card))
     with st.expander("When it warns", icon=":material/warning:"):
         st.caption("Faces with each warning, and how many. Dashed: faces without any.")
         show_groups(card, of_warnings)
@@ -78,6 +87,8 @@ def show_groups(
 ) -> None:
     """Show gender and age of each set, group by group."""
     for kind, report in card.reports.items():
+        if kind not in DATASETS:
+            continue
         columns = st.columns(2, gap="medium")
         for place, (key, title) in zip(
             columns, {"gender_accuracy": "gender", AGE_KEYS[kind]: "age"}.items(), strict=True
@@ -98,6 +109,7 @@ def show_reliability(card: Card) -> None:
     shown = [
         (f"{DATASETS[kind][0]}: gender", report.gender_calibration.bins, 0.5, "stated, per cent", "right")
         for kind, report in card.reports.items()
+        if kind in DATASETS
     ] + [
         (f"{DATASETS[kind][0]}: age", report.age_calibration, 0.0, "meant to hold it, per cent", "held")
         for kind, report in card.reports.items()

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from agegender.analyzer import Analyzer, analyze_file
+from agegender.budget import PICTURES
 from agegender.drawing.annotate import annotate
 from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
+from agegender.imaging import workers
 from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, at_most, margin_crop, scale_down
-from agegender.imaging.io import decode, encode_jpeg, pixels_of
+from agegender.imaging.io import decode, encode_jpeg
 from agegender.types import Analysis, Image
-from agegender.ui.queue import PICTURES
 from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 
 LARGEST_PX = (1280, 960)
@@ -76,8 +77,8 @@ def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> by
 
     Waits for its turn, as whoever analyses a picture does.
     """
-    with PICTURES.turn(analysis.width_px * analysis.height_px):
-        return encode_jpeg(_annotate(decode(data), analysis, look))
+    with PICTURES.turn(workers.shared().measure(data).memory_mb):
+        return encode_jpeg(_annotate(workers.shared().decode(data), analysis, look))
 
 
 def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
@@ -122,7 +123,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     if found is None:
         tell = tell or st.empty().caption
         tell("")
-        with PICTURES.turn(pixels_of(data), lambda before: tell(before_you(before))):
+        with PICTURES.turn(workers.shared().measure(data).memory_mb, lambda before: tell(before_you(before))):
             found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest
     for old in list(shelf)[:-MAX_PICTURES]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from agegender.analyzer import Analyzer
+from agegender.budget import VIDEOS
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import AgeGenderError
 from agegender.export.people import people_csv, people_json
@@ -22,17 +22,22 @@ from agegender.text import duration
 from agegender.tracking.people import Person
 from agegender.ui import people_table
 from agegender.ui.previews import before_you
-from agegender.ui.queue import VIDEOS
 from agegender.ui.results import NO_FACE
-from agegender.video.annotate import Options, Progress, annotate_video
+from agegender.video.annotate import Options, Progress
+from agegender.video.apart import annotate_apart
 
 TALLEST_PX = 560
 PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens
+VIDEO_MB = 240
+"""What one in 4096×2304 takes, most of it for the frames that codecs hold."""
 EVERY_S = 0.4  # how often progress is shown
-TRIAL_FRAMES = 12  # so many tell about how long all of them will take
+TRIAL_S = 1.0  # so long a start tells about how long all of it will take
 
 Settings = tuple[str, str, Options]
 """What a result hangs on: the names of detector and estimator, and the options."""
+
+
+UNSURE = "{} seen for a moment only, may be no face, and does not count. The JSON file has it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,9 +83,9 @@ def estimated_s(file: BytesIO, analyzer: Analyzer, options: Options) -> float | 
             raise _BusyError
 
     try:
-        with VIDEOS.turn(0, give_up), TemporaryDirectory(prefix="agegender-") as folder:
-            with closing(annotate_video(file, Path(folder) / "trial.mp4", analyzer, options)) as steps:
-                *_, step = islice(steps, TRIAL_FRAMES)
+        with VIDEOS.turn(VIDEO_MB, give_up), TemporaryDirectory(prefix="agegender-") as folder:
+            with closing(annotate_apart(file, Path(folder) / "trial.mp4", analyzer, options)) as steps:
+                step = next(step for step in steps if step.elapsed_s >= TRIAL_S or step.part == 1)
             return step.elapsed_s / step.part if step.part else None
     except (AgeGenderError, _BusyError):
         return None  # what is wrong with it is told when it is processed
@@ -99,7 +104,7 @@ def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | st
     """Return what came of the video, or why nothing did; show how far it is meanwhile, or who is before."""
     bar, picture = st.progress(0.0, "Starting …"), st.empty()
     try:
-        with VIDEOS.turn(0, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
+        with VIDEOS.turn(VIDEO_MB, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
             return _annotate(file, analyzer, options, lambda step: _show_progress(step, bar, picture))
     except AgeGenderError as error:
         return str(error)
@@ -111,7 +116,7 @@ def _annotate(
     """Return what came of the video. Nothing stays on the disk, even where a click ends this half-way."""
     with TemporaryDirectory(prefix="agegender-") as folder:
         target, shown_s = Path(folder) / "video.mp4", 0.0
-        with closing(annotate_video(file, target, analyzer, options)) as steps:
+        with closing(annotate_apart(file, target, analyzer, options)) as steps:
             for step in steps:
                 if time.monotonic() - shown_s >= EVERY_S:
                     show(step)
@@ -135,11 +140,11 @@ def show_result(result: Result, name: str) -> None:
     st.video(result.mp4, width=max(160, min(960, round(TALLEST_PX * result.shape))))
     for note in result.notes:
         st.info(note, icon=":material/volume_off:")
-    people, stem = result.people, Path(name).stem
+    people, stem = tuple(person for person in result.people if person.counted), Path(name).stem
     files = {"Video (MP4)": (result.mp4, "-faces.mp4", "video/mp4")}
     if people:
         files["Table (CSV)"] = (people_csv(people).encode(), "-people.csv", "text/csv")
-        files["Data (JSON)"] = (people_json(name, people).encode(), "-people.json", "application/json")
+        files["Data (JSON)"] = (people_json(name, result.people).encode(), "-people.json", "application/json")
     found = "1 person" if len(people) == 1 else f"{len(people)} people"
     with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
         if people:
@@ -150,6 +155,8 @@ def show_result(result: Result, name: str) -> None:
     if people:
         st.html(people_table.timeline(people, result.seconds))
         st.caption("Click a person or a bar to go to that moment.")
+        if unsure := len(result.people) - len(people):
+            st.caption(UNSURE.format("One more was" if unsure == 1 else f"{unsure} more were"))
     else:
         st.info(NO_FACE, icon=":material/search_off:")
 

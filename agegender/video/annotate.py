@@ -1,4 +1,4 @@
-"""Annotating videos: from a file to an MP4 file with boxes and labels, in one pass and in little memory."""
+"""Annotating videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agegender.drawing.view_options import ViewOptions
 from agegender.errors import VideoError
 from agegender.tracking.follower import Follower
 from agegender.tracking.people import Person, Sightings
-from agegender.tracking.tracker import Track
+from agegender.tracking.tracker import SURE_SCORE, Track
 from agegender.types import Analysis, Face, Image
 from agegender.video.container import Source
 from agegender.video.footage import Footage, Frame
@@ -39,7 +39,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """How far it is: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
+    """Progress: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
     has taken, and the newest frame as it was drawn (RGB).
 
     Only the last one has `people`; the file is then complete. `notes` are sentences for whoever asked.
@@ -55,7 +55,7 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """About how many seconds it will still take; None as long as nobody can tell."""
+        """Estimated seconds remaining; None while unknown."""
         if self.part < 0.01 or self.elapsed_s < 1:
             return None
         return self.elapsed_s * (1 / self.part - 1)
@@ -70,8 +70,7 @@ def annotate_video(
     after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
     the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
     """
-    if target.exists():
-        raise VideoError(f"There is a file “{target}” already. Choose another name.")
+    refuse_existing(target)
     finished = False
     try:
         with open_video(source) as footage:
@@ -80,6 +79,12 @@ def annotate_video(
     finally:
         if not finished:
             target.unlink(missing_ok=True)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `VideoError` where there is a file of that name."""
+    if target.exists():
+        raise VideoError(f"There is a file “{target}” already. Choose another name.")
 
 
 def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:
@@ -106,7 +111,7 @@ def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator
 
 
 class _Annotator:
-    """Draws frame after frame, and remembers who is in view."""
+    """Draws frame after frame and records who is in view."""
 
     def __init__(self, analyzer: Analyzer, options: Options) -> None:
         self.sightings = Sightings()
@@ -116,7 +121,7 @@ class _Annotator:
         self._analysed_s = self._due_s = -math.inf
 
     def draw(self, frame: Frame) -> Image:
-        """Return the frame with a box and a label a person, analysed if that is due."""
+        """Analyse the frame if due; return it with a box and a label per person."""
         image, options = frame.image, self._options
         is_due = options.view.blur or frame.time_s >= self._due_s - 0.0005  # half a millisecond is rounding
         if is_due:
@@ -134,8 +139,14 @@ class _Annotator:
 
     def _label(self, image: Image, time_s: float) -> Image:
         steady = [track for track in self._tracks if track.in_view(self._analysed_s)]
-        read = [(track, reading) for track in steady if (reading := track.reading_at(time_s)) is not None]
+        numbered = [(track, self.sightings.number_of(track.number)) for track in steady]
+        read = [
+            (number, reading)
+            for track, number in numbered
+            if (number or track.face.score >= SURE_SCORE)
+            and (reading := track.reading_at(time_s)) is not None
+        ]
         height_px, width_px = image.shape[:2]
         analysis = Analysis(width_px, height_px, tuple(reading for _, reading in read), 0.0)
-        names = [str(track.number) for track, _ in read]
+        names = [str(number or "") for number, _ in read]
         return annotate(image, analysis, labels=self._options.view.labels, names=names)

@@ -1,4 +1,4 @@
-"""Opening files that strangers say are videos: what is accepted, and nothing but the file itself."""
+"""Opening untrusted video files: which are accepted, and never any other file than the one given."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import av
 from av.container import InputContainer
 
 from agegender.errors import VideoError
+from agegender.imaging.formats import VIDEOS, names
 
 MAX_BYTES = 200_000_000
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 4096, 3072
-"""As telephones film in 4K and action cameras the whole of their sensor, upright or not."""
+"""Phones film in 4K and action cameras the whole of their sensor, upright or not."""
 
 # Demuxers, in FFmpeg's names. All others stay shut to uploads: some open other files and addresses.
 FORMATS = "mov,matroska,avi,gif,mpegts,mpeg,asf,flv"
@@ -36,17 +37,10 @@ CODEC_OPTIONS = {
     "max_pixels": str(MAX_WIDTH_PX * MAX_HEIGHT_PX),
     "codec_whitelist": ",".join(DECODERS),
 }
-"""FFmpeg's own limits, as the pictures of a video can grow on the way."""
-
-KINDS = "MP4, MOV, 3GP, WebM, MKV, AVI, MPEG, MTS, TS, WMV, FLV, GIF and animated WebP"
-ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".vob"),
-    *(".mts", ".m2ts", ".ts", ".wmv", ".asf", ".flv", ".gif", ".webp"),
-)
-"""What the names of videos end in."""
+"""FFmpeg's own limits, as a video may change its size on the way."""
 
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
-NOT_A_VIDEO = f"This is not a video, or it is damaged. {KINDS} files can be read."
+NOT_A_VIDEO = f"This is not a video, or it is damaged. {names(VIDEOS)} can be read."
 PICTURE = "This is a picture and no video. Choose it on the page Photos, or with the command “analyze”."
 INCOMPLETE = "The video is incomplete: it breaks off before its end. Copy or download it again."
 TOO_MANY_BYTES = f"The file is larger than {MAX_BYTES // 1_000_000} MB. Shorten the video and try again."
@@ -114,7 +108,7 @@ def _refuse(*_: object) -> IO[bytes]:
 
 
 def _is_cut_gif(file: IO[bytes], size: int) -> bool:
-    """Return whether a GIF lacks its last byte: FFmpeg sees no difference."""
+    """Whether a GIF lacks its last byte, which FFmpeg does not notice."""
     file.seek(0)
     if not file.read(6).startswith(b"GIF8"):
         return False

@@ -1,4 +1,4 @@
-"""Reading videos: frames and sound one after the other, as a player shows them, within limits."""
+"""Reading videos: frames and sound in the order of a player, within limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from av.container import InputContainer
 from av.stream import Stream
 
 from agegender.errors import VideoError
-from agegender.imaging.frames import Matrix, display_matrix, to_image
+from agegender.imaging.frames import Matrix, display_matrix, to_image, tone_mapper_for
+from agegender.imaging.hdr import ToneMapper
 from agegender.video.container import INCOMPLETE, Source, open_container, open_file
 from agegender.video.continuity import Continuity
 from agegender.video.footage import (
@@ -26,17 +27,17 @@ from agegender.video.footage import (
     shown_size,
 )
 from agegender.video.length import GUESSED, Ending
-from agegender.video.stills import Pictures, is_webp
+from agegender.video.stills import Pictures, is_webp, webp_pixels
 from agegender.video.streams import audio_stream, is_audible, video_stream
 
 MAX_LEAD_S = 60.0
-"""So much earlier than the picture sound may begin."""
+"""How much earlier than the picture sound may begin."""
 
 LEADING_S = 0.1
-"""Sound that is not played, but from which a decoder starts."""
+"""Sound that only primes the decoder and is not played."""
 
 UNREADABLE_PACKETS = 250
-"""So many packets in which there is no picture are enough to give up."""
+"""Give up after this many packets without a picture."""
 
 DAMAGED = "The video is damaged: no picture in it can be read. Copy or download it again."
 
@@ -56,6 +57,7 @@ class _Film:
         if (self.seconds or 0.0) > MAX_SECONDS:
             raise VideoError(TOO_LONG)
         self._view: tuple[Matrix, int, int] | None = None
+        self._tone_mapper: ToneMapper | None = None
 
     @property
     def part_read(self) -> float:
@@ -91,7 +93,7 @@ class _Film:
         return Continuity().follow(packets) if self._container.format.name in GUESSED else packets
 
     def _is_heard(self, packet: av.Packet[Stream]) -> bool:
-        """Return whether sound is played: not cut off by edits, nor beyond where any video ends."""
+        """Whether sound is played: not cut by edits, nor past the longest video allowed."""
         if packet.pts is None or packet.dts is None or not packet.time_base:
             return False
         time_s = float(packet.pts * packet.time_base) - self.start_s
@@ -106,8 +108,10 @@ class _Film:
         if self._view is None:
             aspect = self._video.sample_aspect_ratio
             self._view = display_matrix(frame), *shown_size(frame.width, frame.height, aspect)
+            self._tone_mapper = tone_mapper_for(frame)
         try:
-            return Frame(to_image(frame, *self._view), max(0.0, time_s) if last_s < 0 else time_s, duration_s)
+            image = to_image(frame, *self._view, self._tone_mapper)
+            return Frame(image, max(0.0, time_s) if last_s < 0 else time_s, duration_s)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             raise VideoError(DAMAGED) from error
 
@@ -124,8 +128,18 @@ def open_video(source: Source) -> Iterator[Footage]:
             yield _Film(container, file, audible)
 
 
+def pixels_of(source: Source) -> int:
+    """Return how many pixels a frame of a video has. Raises `VideoError` as `open_video` does."""
+    with open_file(source) as file:
+        if is_webp(file):
+            return webp_pixels(file)
+        with open_container(file) as container:
+            video = video_stream(container)
+            return video.width * video.height
+
+
 def _start_s(video: Stream, sound: Stream | None) -> float:
-    """Return when the picture begins, or the sound where that is a little earlier."""
+    """Start of the picture, or of the sound if that is slightly earlier."""
     starts_s = [
         float((stream.start_time or 0) * (stream.time_base or 0)) for stream in (video, sound) if stream
     ]
@@ -140,7 +154,7 @@ def _translated(packets: Iterator[av.Packet[Stream]]) -> Iterator[av.Packet[Stre
 
 
 def _decode(packet: av.Packet[Stream]) -> list[av.VideoFrame]:
-    """Return the frames that are complete by now; none where the packet is damaged."""
+    """Frames completed by a packet; none if it is damaged."""
     try:
         return packet.decode()  # type: ignore[return-value]  # it is of a video stream
     except (av.FFmpegError, ValueError):

@@ -1,4 +1,4 @@
-"""A short video to try things on, made of the sample pictures: from one portrait to the other."""
+"""A short sample video made of the sample pictures: a pan from one portrait to the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRAMES, FRAMES_PER_S = 150, 25
 
 
 def sample_clip() -> bytes:
-    """Return an MP4 file of six seconds, without sound, in which two people come by."""
+    """Render a silent MP4 of six seconds in which two people pass by."""
     strip = np.hstack([_portrait("astronaut.png"), _portrait("grace_hopper.jpg")])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import av
@@ -51,27 +52,41 @@ def is_webp(file: IO[bytes]) -> bool:
     return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
+def webp_pixels(file: IO[bytes]) -> int:
+    """Return how many pixels the pictures of a WebP file have, each of which takes Pillow sixteen bytes."""
+    with _opened(file) as picture:
+        return picture.width * picture.height
+
+
 def webp_frames(file: IO[bytes]) -> Iterator[tuple[Image, float, float, float]]:
     """Return the frames of an animated WebP file: RGB, transparency over white; time and duration in
     seconds; the part of all that is done.
 
     Raises `VideoError` where it holds a single picture, is too large, damaged or cut off.
     """
+    with _opened(file) as picture:
+        count = getattr(picture, "n_frames", 1)
+        if count < 2:
+            raise VideoError(PICTURE)
+        time_ms = 0.0
+        for number in range(count):
+            picture.seek(number)
+            rgba = np.asarray(picture.convert("RGBA"))
+            ms = picture.info.get("duration", USUAL_MS)
+            ms = ms if ms >= LEAST_MS else USUAL_MS
+            yield _over_white(rgba), time_ms / 1000, ms / 1000, (number + 1) / count
+            time_ms += ms
+
+
+@contextmanager
+def _opened(file: IO[bytes]) -> Iterator[PIL.Image.Image]:
     try:
-        with warnings.catch_warnings(), PIL.Image.open(file, formats=("WEBP",)) as picture:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            picture = PIL.Image.open(file, formats=("WEBP",))
+        with picture:
             check_size(*picture.size)
-            count = getattr(picture, "n_frames", 1)
-            if count < 2:
-                raise VideoError(PICTURE)
-            time_ms = 0.0
-            for number in range(count):
-                picture.seek(number)
-                rgba = np.asarray(picture.convert("RGBA"))
-                ms = picture.info.get("duration", USUAL_MS)
-                ms = ms if ms >= LEAST_MS else USUAL_MS
-                yield _over_white(rgba), time_ms / 1000, ms / 1000, (number + 1) / count
-                time_ms += ms
+            yield picture
     except (EOFError, OSError, SyntaxError) as error:
         raise VideoError(INCOMPLETE if is_cut(file) else NOT_A_VIDEO) from error
     except (ValueError, PIL.Image.DecompressionBombError) as error:

@@ -16,7 +16,7 @@ from agegender.video.container import CODEC_OPTIONS, DECODERS, MAX_HEIGHT_PX, MA
 
 T = TypeVar("T", bound=Stream)
 
-THREADS, LARGE_THREADS = 4, 2  # each of the decoder's holds a frame
+THREADS, LARGE_THREADS = 2, 1  # each of the decoder's holds a frame
 LARGE_PX = 3840 * 2160
 
 TRIED_PACKETS = 50

@@ -41,6 +41,7 @@ def upload(page: Page, url: str, path: Path) -> None:
     page.get_by_role("button", name="Find faces").click()
 
 
+@pytest.mark.slow
 def test_a_video_in_and_a_playable_video_out(page: Page, served: tuple[str, Path], tmp_path: Path) -> None:
     url, folder = served
     pictures = ((frame.time_s, frame.image) for frame in clip(4.0))
@@ -75,6 +76,7 @@ def test_a_video_in_and_a_playable_video_out(page: Page, served: tuple[str, Path
     assert videos_in(folder) == []
 
 
+@pytest.mark.slow
 def test_stop_stops_and_leaves_no_file(page: Page, served: tuple[str, Path], tmp_path: Path) -> None:
     url, folder = served
     frames = [frame.image for frame in clip(2.0)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,6 +97,7 @@ def test_start_takes_only_what_it_needs() -> None:
     assert done.stdout == b"set()\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are another thing on this system")
 @pytest.mark.parametrize(("end", "status"), [("interrupt", 130), ("close", 141)])
 def test_reader_that_had_enough_ends_it_quietly(end: str, status: int) -> None:
     # As from a terminal: what runs in the background may have been told to ignore Ctrl-C.
@@ -283,7 +286,7 @@ def test_picture_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.C
     assert run("analyze", "--json", path, "--annotate", "/proc") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "x.png: No picture can be put into" in printed.err
+    assert "Nothing can be written to “/proc”" in printed.err
 
 
 def test_notes_of_the_analyzer_are_no_results(
@@ -417,4 +420,4 @@ def test_wrong_usage_is_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixt
     assert exit_info.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "usage: python -m agegender" in printed.err
+    assert re.search(r"^usage: (python -m )?agegender", printed.err, re.MULTILINE)

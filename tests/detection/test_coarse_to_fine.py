@@ -140,8 +140,8 @@ def test_a_small_picture_is_looked_at_once() -> None:
 
 def test_a_picture_that_is_lower_than_a_tile_is_looked_at_in_all_its_height() -> None:
     looks, (face,) = look(np.ascontiguousarray(picture((600, 10, 40))[:60]))
-    assert looks == [(1, 640), (1, TILE_PX)]
-    assert face.box == Box(600, 10, 640, 50)
+    assert looks == [(1, 784), (1, TILE_PX)]
+    assert face.box.iou(Box(600, 10, 640, 50)) > 0.95
 
 
 SIDE = st.floats(0, 900)

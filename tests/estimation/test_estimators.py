@@ -85,16 +85,12 @@ def test_apparent_net_gets_aligned_rgb_faces_of_its_own_size(
     faces = (COLLINS, *ELSEWHERE)
     estimates = estimator.estimate(collins, faces)
     (batch,) = estimator._session.batches
-    wide = [align(collins, face, 96, 0.04) for face in faces]
-    close = [align(collins, face, 96, -0.04)[:, ::-1] for face in faces]
+    crops = [align(collins, face, 96) for face in faces]
     assert batch.dtype == np.uint8
-    np.testing.assert_array_equal(batch, wide + close)
-    for pair, (age, gender) in zip(zip(wide, close, strict=True), estimates, strict=True):
-        assert age.years == pytest.approx(np.mean([int(crop[..., 0].mean() / 256 * 100) for crop in pair]))
-        blue = np.array([crop[..., 2].mean() / 256 for crop in pair])
-        assert np.log(gender.p_female / (1 - gender.p_female)) == pytest.approx(
-            np.log(blue / (1 - blue)).mean()
-        )
+    np.testing.assert_array_equal(batch, crops)
+    for crop, (age, gender) in zip(crops, estimates, strict=True):
+        assert age.years == pytest.approx(int(crop[..., 0].mean() / 256 * 100))
+        assert gender.p_female == pytest.approx(crop[..., 2].mean() / 256)
     assert estimator.name == "some-net"
 
 
@@ -105,7 +101,7 @@ def test_crowd_goes_through_in_parts_and_comes_out_in_order(
     estimator = Apparent(Path("net.onnx"))
     faces = [Face(Box(x, y, x + 90, y + 110), 0.9) for y in range(0, 420, 42) for x in range(0, 420, 60)]
     estimates = estimator.estimate(collins, faces)
-    assert [len(batch) for batch in estimator._session.batches] == [8] * 17 + [4]  # two views of each
+    assert [len(batch) for batch in estimator._session.batches] == [8] * 8 + [6]
     assert estimates == tuple(estimator.estimate(collins, [face])[0] for face in faces)
 
 

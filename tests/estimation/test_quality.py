@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from agegender.evaluation.run import evaluate
 from agegender.imaging.io import decode, encode_png
 from agegender.tracking.fusion import Evidence, Shown, add_view, show
 from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image
+from training import robustness
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 # Eyes, nose and corners of the mouth in the portrait, set by eye.
@@ -183,3 +184,16 @@ def test_the_border_that_an_evaluation_adds_does_not_count_as_seen(
         (result,) = evaluate(dataset, Analyzer(Known(shift_px), Known(shift_px)))
     assert result.reading is not None
     assert result.reading.warnings == warnings
+
+
+def test_overexposed_where_nothing_is_left_of_most_of_the_face(portrait: Image) -> None:
+    assert "overexposed" in warnings_of(
+        robustness.overexposed(robustness.overexposed(portrait, FACE), FACE), FACE
+    )
+    assert "overexposed" not in warnings_of(np.minimum(portrait * 1.15, 255).astype(np.uint8), FACE)
+
+
+@pytest.mark.parametrize("worn", [robustness.mask, robustness.sunglasses])
+def test_covered_by_what_people_wear(portrait: Image, worn: Callable[[Image, Face], Image]) -> None:
+    assert "covered" in warnings_of(worn(portrait, FACE), FACE)
+    assert "covered" not in warnings_of(worn(portrait, FACE), Face(FACE.box, 0.9))  # who knows where eyes are

@@ -9,9 +9,10 @@ import pytest
 
 from agegender.evaluation import card as measured
 from agegender.evaluation.card import Card, Measured
+from agegender.evaluation.tables import SETS, shown
 from agegender.models.manifest import load_manifest
 from training.card import CARDS, rewritten
-from training.tables import SETS, TABLES, shown, worst
+from training.tables import TABLES, worst
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from stubs import Stub
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.estimation.age import from_years
 from agegender.evaluation.datasets import FAIRFACE_AGES, Dataset, Kind, Sample, open_dataset
-from agegender.evaluation.metrics import figures
+from agegender.evaluation.metrics import confidence, figures
 from agegender.evaluation.report import report_lines, report_object
 from agegender.evaluation.run import Degradation, Result, evaluate, scaled_down
 from agegender.imaging.io import decode
@@ -341,3 +341,43 @@ def test_whole_way_with_what_is_bundled(tmp_path: Path) -> None:
     (expected,) = analyzer(np.pad(hopper, ((40, 40), (40, 40), (0, 0)), mode="edge")).readings
     assert results[name].reading == expected
     assert shown("utkface", list(results.values()))["faces_found"] == (1, 2)
+
+
+def test_congress_figures_by_hand() -> None:
+    results = [
+        result((50, 57), "Female", 50.5, "48–53", "Female"),
+        result((60, 66), "Male", 66, "60–100", "Female"),
+        result((40, 48), "Male", 80, "60–100", "Male"),  # too wide an interval to say
+        NOT_FOUND,
+    ]
+    assert shown("congress", results) == {
+        "faces_found": (0.75, 4),
+        "gender_accuracy": (pytest.approx(2 / 3), 3),
+        "age_bias_years": (pytest.approx((-3 + 3) / 2), 2),
+    }
+    interval = next(f.interval for f in figures("congress", results) if f.key == "age_bias_years")
+    assert interval is not None
+    assert interval[0] < 0 < interval[1]
+
+
+def test_confidence_by_hand() -> None:
+    sure = [result((30, 39), "Female", 30, "25–32", "Female", (30, 39)) for _ in range(3)]
+    wrong = result((30, 39), "Male", 30, "25–32", "Female", (30, 39))
+    found = {figure.key: figure for figure in confidence("fairface", [*sure, wrong, NOT_FOUND])}
+    assert wrong.reading is not None
+    stated = wrong.reading.gender.probability
+    assert found["gender_calibration_error"].value == pytest.approx(abs(stated - 0.75))
+    assert found["gender_calibration_error"].count == 4
+    told = stated >= 0.95
+    assert found["gender_sure_wrong"].value == (0.25 if told else None)
+    assert found["gender_wrong_sure"].value == float(told)
+    assert all(figure.value is None for figure in confidence("fairface", [NOT_FOUND]))
+
+
+def test_a_picture_is_looked_at_again_once_it_is_drawn_into(opened: Open) -> None:
+    detector, estimator = Detector((0, 0)), Estimator()
+    dataset = opened("fairface", {"1.png": png()})
+    black = Degradation(redraw=lambda image, _face: np.zeros_like(image))
+    (result,) = evaluate(dataset, Analyzer(detector, estimator), degradation=black)
+    assert [image.any() for image in detector.seen] == [True, False]
+    assert result.reading is not None and "dark" in result.reading.warnings

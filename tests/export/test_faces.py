@@ -37,7 +37,7 @@ def read_csv(lines: list[str]) -> list[list[str]]:
 def test_json_is_an_object_a_picture() -> None:
     first, second = map(json.loads, json_lines([("a.jpg", BOTH), ("b.jpg", NOBODY)]))
     ada, ben = first.pop("faces")
-    assert first == {"file": "a.jpg", "width_px": 640, "height_px": 480, "notes": []}
+    assert first == {"file": "a.jpg", "width_px": 640, "height_px": 480, "turned": 0, "notes": []}
     assert ada == {
         "box": {"left": 10.0, "top": 20.1, "right": 111.0, "bottom": 150.0},
         "score": 0.9877,
@@ -62,7 +62,7 @@ def test_json_is_an_object_a_picture() -> None:
     }
     assert ben["gender"] == {"label": "Male", "probability": 0.75}
     assert ben["warnings"] == ["small", "blurred"]
-    assert second == {"file": "b.jpg", "width_px": 32, "height_px": 16, "faces": [], "notes": []}
+    assert second == {"file": "b.jpg", "width_px": 32, "height_px": 16, "turned": 0, "faces": [], "notes": []}
 
 
 def test_csv_is_a_row_a_face_below_a_header() -> None:

@@ -8,16 +8,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
 import PIL.Image
 import pytest
+from av.video.reformatter import Colorspace
 from hypothesis import given
 from hypothesis import strategies as st
 from lights import HOPPER, encoded, linear
 
 from agegender.imaging.hdr import TRANSFERS, Transfer
 from agegender.imaging.io import decode, register_heif
-from agegender.imaging.nclx import light_of
+from agegender.imaging.light import light_of
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 NUMBERS = {transfer: number for number, transfer in TRANSFERS.items()}
@@ -67,6 +69,32 @@ def test_high_dynamic_range_is_as_bright_as_the_picture_it_was_made_of(kind, tra
     image = decode(kind(transfer))
     assert image.mean((0, 1)) == pytest.approx(HOPPER.mean((0, 1)), rel=0.1)
     assert np.abs(image.astype(int) - HOPPER).mean() < 8
+
+
+def in_avif_of_ten_bits(transfer: Transfer) -> bytes:
+    """Return what FFmpeg makes, which tells the light both in the boxes and in the stream."""
+    code = np.round(encoded(linear(HOPPER) * 203, transfer, "bt2020") * 65535).astype(np.uint16)
+    file = BytesIO()
+    with av.open(file, "w", format="avif") as container:
+        stream = container.add_stream("libsvtav1", options={"crf": "10", "svtav1-params": "log=0"})
+        stream.width, stream.height, stream.pix_fmt = HOPPER.shape[1], HOPPER.shape[0], "yuv420p10le"
+        stream.codec_context.color_primaries, stream.codec_context.colorspace = 9, 9
+        stream.codec_context.color_trc, stream.codec_context.color_range = NUMBERS[transfer], 1
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(code), format="rgb48le")
+        frame = frame.reformat(format="yuv420p10le", dst_colorspace=Colorspace.ITU709)
+        frame.colorspace, frame.color_primaries, frame.color_trc = 9, 9, NUMBERS[transfer]
+        for packet in (*stream.encode(frame), *stream.encode()):
+            container.mux(packet)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("transfer", NUMBERS)
+def test_an_avif_file_may_tell_its_light_in_its_stream_alone(transfer: Transfer) -> None:
+    data = in_avif_of_ten_bits(transfer)
+    assert data.count(b"colrnclx") == 1
+    for each in (data, data.replace(b"colrnclx", b"skipnclx")):
+        assert light_of(each) == (transfer, "bt2020")
+        assert decode(each).mean() == pytest.approx(HOPPER.mean(), rel=0.1)
 
 
 def test_light_that_is_told_of_another_picture_of_the_file_does_not_count() -> None:
@@ -138,6 +166,32 @@ def test_grey_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: 
     for data in files:
         image = decode(data)
         assert np.abs(image.astype(int) - GREY[..., np.newaxis]).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 15, 16])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_colour_of_few_bits_in_sixteen_is_as_bright_as_of_eight(bits: int, order: Literal["<", ">"]) -> None:
+    bright = HOPPER.copy()
+    bright[0, 0] = 255
+    values = np.round(bright / 255 * (2**bits - 1)).astype(np.uint16)
+    for data in (tiff(values, order, 16, photometric=2), png16(values)):
+        assert np.abs(decode(data).astype(int) - bright).max() <= 1
+
+
+def png16(values: np.ndarray) -> bytes:
+    """Return RGB of 16 bits, which Pillow does not write, as a PNG file."""
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def test_a_dark_picture_of_eight_bits_stays_dark() -> None:
+    dark = PIL.Image.fromarray(HOPPER // 4)
+    assert np.array_equal(decode(saved(dark, "PNG")), HOPPER // 4)
 
 
 def test_grey_of_sixteen_bits_that_counts_down_is_not_a_negative() -> None:

@@ -109,6 +109,7 @@ def test_everybody_gets_their_own_answer(served: tuple[str, Path], tmp_path: Pat
             page.set_default_timeout(5 * PATIENCE_MS)
             page.goto(f"{url}/Live")
             start(page)
+            page.get_by_text("Details").click()
         visitors = [stack.enter_context(Visitor(url, "Photos")) for _ in range(SESSIONS)]
         until_s = time.monotonic() + SECONDS
         staying: list[Future[Took]] = [

@@ -202,10 +202,25 @@ def test_a_picture_is_kept_as_it_is_shown(streamer: Streamer) -> None:
     press(page, "Take a picture")
     streamer.send(picture() // 2)
     rerun(page)
-    data, name = page.session_state["live_picture"]
+    data, name, _ = page.session_state["live_picture"]
     assert name.endswith(".jpg")
     assert np.abs(decode(data).astype(int) - shown).mean() < 3
     assert len(page.get("download_button")) == 1
+
+
+def test_hiding_faces_withdraws_at_once_what_is_not_hidden(streamer: Streamer) -> None:
+    page = playing(streamer)
+    streamer.send(picture())
+    rerun(page)
+    press(page, "Take a picture")
+    next(toggle for toggle in page.toggle if toggle.label == "Hide faces").set_value(True).run()
+    assert "25–32" not in texts(page), "the crops in the table are of a frame that shows faces"
+    assert len(page.get("download_button")) == 0
+    assert next(button for button in page.button if button.label == "Take a picture").disabled
+    streamer.send(picture())
+    rerun(page)
+    rerun(page)
+    assert "25–32" in texts(page)
 
 
 def test_an_error_is_shown_and_goes(streamer: Streamer, stub: Stub) -> None:

@@ -36,7 +36,8 @@ def latest_of(*tracks: Track) -> Latest:
     image = np.full((100, 200, 3), 200, np.uint8)
     image[:, 100:] = (0, 0, 200)
     readings = tuple(reading for track in tracks if (reading := track.reading_at(13.4)))
-    return Latest(image, np.zeros_like(image), Analysis(200, 100, readings, 0.0), tracks, Figures(), None)
+    analysis = Analysis(200, 100, readings, 0.0)
+    return Latest(image, np.zeros_like(image), analysis, tracks, Figures(), None, 13.4, False, ())
 
 
 def cells(html: str) -> tuple[list[list[str]], list[np.ndarray]]:

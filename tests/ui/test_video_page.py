@@ -209,7 +209,7 @@ def test_about_how_long_it_will_take_is_told_before_it_starts(
 ) -> None:
     path = make(tmp_path / "in.mp4", seconds=4.0)
     steps = [SimpleNamespace(elapsed_s=2.0, part=0.025)]
-    monkeypatch.setattr(video_result, "annotate_video", lambda *_: (step for step in steps))
+    monkeypatch.setattr(video_result, "annotate_apart", lambda *_: (step for step in steps))
     assert "Takes about 1 min 20 s." in [caption.value for caption in video_page(path).caption]
 
 

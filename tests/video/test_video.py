@@ -106,6 +106,7 @@ def test_every_container_becomes_an_mp4_with_sound(tmp_path: Path, analyzer: Ana
     assert start_s == pytest.approx(0, abs=0.01) and end_s == pytest.approx(2, abs=0.1)
 
 
+@pytest.mark.slow
 def test_people_are_seen_when_they_are_there(tmp_path: Path, analyzer: Analyzer) -> None:
     source = film(tmp_path / "in.mp4", ((frame.time_s, frame.image) for frame in clip(10.0)))
     last = run(source, tmp_path / "out.mp4", analyzer)

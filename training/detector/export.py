@@ -3,7 +3,7 @@
     python -m training.detector.export WORK models/faces.onnx
 
 Takes `detector.pt` from WORK and prints the file's size and SHA-256 for models/manifest.toml. Inputs and
-outputs are those of YuNet's files: BGR, 0 to 255, (1, 3, height, width); `cls`, `obj`, `bbox` and `kps` for
+outputs are those of YuNet's files: BGR, 0 to 255, (n, 3, height, width); `cls`, `obj`, `bbox` and `kps` for
 the strides 8, 16 and 32. Objectness is lowered by as much as makes 0.7, the app's limit, the score from
 which on one face in so many faceless scenes is invented; the scenes are of chips that training never saw.
 """
@@ -82,7 +82,10 @@ def main(work: Path, target: Path) -> None:
         dynamo=False,
         input_names=["input"],
         output_names=names,
-        dynamic_axes={"input": {2: "height", 3: "width"}, **{name: {1: f"cells_{name}"} for name in names}},
+        dynamic_axes={
+            "input": {0: "n", 2: "height", 3: "width"},
+            **{name: {0: "n", 1: f"cells_{name}"} for name in names},
+        },
     )
     halve(target)
     print(describe(target))

@@ -16,6 +16,8 @@ from training.augment import recolor
 SIDE_PX = 320
 CHIP_PX = 160
 
+MASKED_PART = 0.12
+
 Faces = NDArray[np.float32]
 """(n, 14): box (left, top, right, bottom) and five landmarks (x, y), in pixels."""
 
@@ -36,9 +38,8 @@ class Material:
         with np.load(work / "chips.npz") as arrays:
             self.faces, self.first = arrays["faces"], arrays["first"]
         self.trained = len(self.images) - held_out
-        pictures = read_all(work / "faceless")
-        hard = work / "hard"
-        self.mistakes = read_all(hard, cv2.IMREAD_COLOR) if hard.is_dir() else []
+        pictures = pictures_in(work / "faceless") + pictures_in(work / "nobody")
+        self.mistakes = [picture[:, :, :3] for picture in pictures_in(work / "hard")]
         self.stamps = [picture for picture in pictures if picture.shape[2] == 4]
         self.backgrounds = [picture[:, :, :3] for picture in pictures if picture.shape[2] == 3]
 
@@ -50,7 +51,8 @@ class Material:
             image = recolor(image, rng)
         rows = self.faces[self.first[index] : self.first[index + 1]]
         middle = np.hypot(*((rows[:, :2] + rows[:, 2:4]) / 2 - CHIP_PX / 2).T)
-        return Chip(np.ascontiguousarray(image[:, :, ::-1]), rows[np.argsort(middle)])
+        chip = Chip(np.ascontiguousarray(image[:, :, ::-1]), rows[np.argsort(middle)])
+        return masked(chip, rng) if rng.random() < MASKED_PART else chip
 
     def background(self, rng: Generator, side_px: int = SIDE_PX) -> Image:
         """Return a picture without faces: a part of a photograph or painting, or a made-up texture."""
@@ -92,9 +94,28 @@ class Material:
         window[:] = window * (1 - alpha) + stamp[:, :, :3] * alpha
 
 
-def read_all(folder: Path, how: int = cv2.IMREAD_UNCHANGED) -> list[Image]:
-    """Return the pictures in a folder, BGR or BGRA, in the order of their names."""
-    return [np.asarray(cv2.imread(str(path), how), np.uint8) for path in sorted(folder.iterdir())]
+def pictures_in(folder: Path) -> list[Image]:
+    """Return the pictures of a folder, BGR or BGRA; none where there is no such folder."""
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.uint8) for path in paths]
+
+
+def masked(chip: Chip, rng: Generator) -> Chip:
+    """Return the chip with a mask drawn over nose and mouth of its main face."""
+    image, (eye1, eye2, _, mouth1, mouth2) = chip.image.copy(), chip.faces[0, 4:].reshape(5, 2)
+    across, down = (eye2 - eye1) * rng.uniform(0.75, 1.0), (mouth1 + mouth2 - eye1 - eye2) / 2
+    top = (eye1 + eye2) / 2 + down * rng.uniform(0.3, 0.55)
+    chin = (mouth1 + mouth2) / 2 + down * rng.uniform(0.45, 0.7)
+    corners = [top - across, top + down * rng.uniform(-0.15, 0.05), top + across]
+    corners += [chin + across * 0.75, chin + down * 0.12, chin - across * 0.75]
+    plain = np.array([rng.choice([240, 220, 60, 20]) + rng.normal(0, 12) for _ in range(3)])
+    color = rng.uniform(0, 255, 3) if rng.random() < 0.5 else plain
+    drawn = np.zeros(image.shape[:2], np.float32)
+    cv2.fillPoly(drawn, [np.array(corners).round().astype(np.int32)], 1.0)
+    cover = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.5, 1.5))[:, :, None]
+    shade = 0.6 + 0.4 * image.mean(axis=2, keepdims=True) / max(1.0, float(image.mean()) * 1.2)
+    laid = np.clip(color * np.clip(shade, 0.4, 1.2), 0, 255)
+    return Chip((image * (1 - cover) + laid * cover).astype(np.uint8), chip.faces)
 
 
 def texture(rng: Generator, side_px: int) -> Image:

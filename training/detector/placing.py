@@ -37,7 +37,7 @@ def placement(
     center_xy: tuple[float, float], target_xy: tuple[float, float], scale: float, rng: Generator
 ) -> NDArray[np.float64]:
     """Return a matrix that brings a point to another, scaled, turned and perhaps mirrored."""
-    angle = np.deg2rad(rng.uniform(-50, 50) if rng.random() < 0.15 else rng.normal(0, 9))
+    angle = np.deg2rad(rng.uniform(-50, 50) if rng.random() < 0.3 else rng.normal(0, 9))
     matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     if rng.random() < 0.5:
         matrix[:, 0] *= -1

@@ -128,13 +128,17 @@ def empty(material: Material, rng: Generator, held_out: bool) -> Scene:
 
 
 def made_worse(image: Image, rng: Generator) -> Image:
-    """Return the scene as some camera would have it."""
+    """Return the scene as some camera would have it, now and then by night."""
+    if rng.random() < 0.08:
+        image = np.clip(image * rng.uniform(0.08, 0.35) + rng.normal(0, 4, image.shape), 0, 255).astype(
+            np.uint8
+        )
     if rng.random() < 0.35:
         image = recolor(image, rng)
     if rng.random() < 0.08:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.5))  # type: ignore[assignment]
     if rng.random() < 0.15:
-        image = noisy(image, rng)
+        image = noisy(image, rng, rng.uniform(3, 18))
     if rng.random() < 0.3:
         image = compressed(image, int(rng.uniform(25, 90)))
     return image

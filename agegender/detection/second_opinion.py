@@ -1,0 +1,60 @@
+"""A second net's judgement of faces of which a detector is not sure: dogs, pans and branches go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agegender.imaging.geometry import margin_crop
+from agegender.models.session import onnx_session
+from agegender.types import Face, Image
+
+MARGIN = 0.3
+"""What the net sees around a box, on each side, in parts of its longer side."""
+
+SURE = 0.9
+"""From this score on a detector is believed."""
+
+LEAST = 0.06
+"""What the net must say at least of a face: of FairFace's training faces that YuNet finds, sure or not, three
+in a thousand have less."""
+
+LEAST_LYING = 0.5
+"""What it must say of one that lies on its side or upside down: three more chances to be wrong."""
+
+
+class SecondOpinion:
+    """The second stage of the bundled detector, asked about another one's boxes.
+
+    `path` is an ONNX file that takes `crops`, BGR uint8 (n, size, size, 3), and `scores`, float32 (n,), and
+    gives `is_face`, 0 to 1, (n,).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._session = onnx_session(path)
+        self._size_px = int(self._session.get_inputs()[0].shape[1])
+
+    def confirmed(self, image: Image, faces: Sequence[Face]) -> tuple[Face, ...]:
+        """Return those of the faces in an RGB image of which the detector or the net is sure enough."""
+        crops = {
+            face: margin_crop(image, face.box, MARGIN, self._size_px) for face in faces if face.score < SURE
+        }
+        said = dict(zip(crops, self._is_face([*crops.values()]), strict=True))
+        denied = {face: crops[face] for face, is_face in said.items() if is_face < LEAST}
+        for quarters in (1, 2, 3):
+            turned = [np.rot90(crop, quarters) for crop in denied.values()]
+            for face, is_face in zip(tuple(denied), self._is_face(turned), strict=True):
+                if is_face >= LEAST_LYING:
+                    del denied[face]
+        return tuple(face for face in faces if face not in denied)
+
+    def _is_face(self, crops: Sequence[NDArray[np.uint8]]) -> list[float]:
+        if not crops:
+            return []
+        inputs = {"crops": np.stack(crops)[..., ::-1], "scores": np.full(len(crops), 0.5, np.float32)}
+        (is_face,) = self._session.run(["is_face"], inputs)
+        numbers: list[float] = is_face.tolist()
+        return numbers

@@ -1,0 +1,220 @@
+"""The process in which untrusted bytes become pixels: what `workers` starts, its limits, and its errands.
+
+On stdin comes an errand, a line of JSON, and on stdout goes an answer, one too. Bytes and pixels lie in
+memory that both processes see, where the system has such, or else follow their lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import signal
+from collections.abc import Sequence
+from io import BufferedReader, BufferedWriter
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from agegender import runtime
+from agegender.errors import ImageError
+from agegender.imaging import color, io
+from agegender.types import Image
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+MB = 2**20
+KEPT_BYTES = 12 * MB
+"""So much of a block is kept for the next picture: fresh memory costs half a millisecond a megabyte."""
+
+MOST_MB = 360
+"""What one picture may take, its pixels among it, whatever it says of itself."""
+
+OPENING_MB, OPENING_SECONDS = 64, 0.5
+"""What looking at the head of a file may take beside twice its bytes, and the seconds of computing."""
+
+SPARE_MB = 48
+"""What decoding takes beside the picture: tables, tiles, metadata."""
+
+LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
+"""Bytes a pixel that decoders and Pillow hold at most. Else it is 4, and up to 10 in progressive JPEGs."""
+
+SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.06, "JPEG": 0.025, "MPO": 0.025}
+"""Of computing: several times what honest pictures take. JPEGs may be looked at twice."""
+
+
+class Sandbox:
+    """Does errands until there are no more. Each names one of the shared `blocks`, if there are any."""
+
+    def __init__(
+        self, errands: BufferedReader, answers: BufferedWriter, blocks: Sequence[mmap.mmap] = ()
+    ) -> None:
+        self.errands, self.answers, self.blocks = errands, answers, blocks
+        self.block: mmap.mmap | None = None
+        self.own_bytes = address_space_bytes()
+
+    def serve(self) -> None:
+        """Say that it is ready, and then answer one errand after the other."""
+        color.new_image = self.new_image
+        self.answer({"ready": True})
+        for line in self.errands:
+            errand = json.loads(line)
+            self.block = self.blocks[errand["block"]] if self.blocks else None
+            try:
+                self.do(self.received(errand["bytes"]), errand["long_side_px"], errand["memory_mb"])
+            except (ImageError, MemoryError) as error:
+                self.unlimit()
+                self.answer({"error": str(error), "too_much": ran_out_of_memory(error)})
+
+    def do(self, data: bytes, long_side_px: int | None, memory_mb: float) -> None:
+        """Answer with a picture, or where no side is given with its size and the memory that it takes."""
+        self.limit(OPENING_MB + 2 * len(data) / MB, OPENING_SECONDS)
+        found = measured(data)
+        if long_side_px is None:
+            self.unlimit()
+            self.answer({"pixels": found.pixels, "memory_mb": found.memory_mb})
+            return
+        if found.memory_mb > memory_mb and memory_mb < MOST_MB:
+            raise MemoryError
+        self.limit(min(found.memory_mb, MOST_MB), found.seconds)
+        try:
+            decoded = io.decode_at_least(data, long_side_px)
+        except ImageError as error:
+            if (
+                found.memory_mb > MOST_MB and str(error) == io.DAMAGED
+            ):  # as libraries put it that have not enough
+                raise MemoryError from error
+            raise
+        self.unlimit()
+        large = decoded.image.nbytes > KEPT_BYTES or len(data) > KEPT_BYTES
+        head = {"shape": decoded.image.shape, "whole_wh": decoded.whole_wh, "notes": decoded.notes}
+        body = self.in_block(decoded.image)
+        del decoded, data
+        if large:
+            runtime.give_back()
+        self.answer(head, body)
+
+    def received(self, size: int) -> bytes:
+        """Return the bytes of a file."""
+        if self.block is None:
+            return self.errands.read(size)
+        data = self.block[:size]
+        if size > KEPT_BYTES:
+            self.block.madvise(mmap.MADV_REMOVE, 0, size)
+        return data
+
+    def new_image(self, shape: tuple[int, int, int]) -> Image:
+        """Return pixels to be filled, in the block where there is one; they count against the limit."""
+        if self.block is None:
+            return np.empty(shape, np.uint8)
+        size = int(np.prod(shape))
+        self.limit(MOST_MB - size / MB, None)
+        return np.frombuffer(self.block, np.uint8, size).reshape(shape)
+
+    def in_block(self, image: Image) -> memoryview | bytes:
+        """See to it that the image is in the block, and return what to send of it: nothing then."""
+        if self.block is None:
+            return np.ascontiguousarray(image).data.cast("B")
+        pixels = np.frombuffer(self.block, np.uint8, image.nbytes).reshape(image.shape)
+        if image.ctypes.data != pixels.ctypes.data or not image.flags.c_contiguous:
+            pixels[:] = image
+        return b""
+
+    def answer(self, head: dict[str, Any], body: memoryview | bytes = b"") -> None:
+        """Send an answer, and what follows it."""
+        self.answers.write(json.dumps(head).encode() + b"\n")
+        self.answers.write(body)
+        self.answers.flush()
+
+    def limit(self, memory_mb: float, seconds: float | None) -> None:
+        """Bound the memory of this process from now on, and end it when it has computed for so long.
+
+        Each as far as the system can.
+        """
+        if resource and self.own_bytes:
+            with contextlib.suppress(ValueError, OSError):
+                most = self.own_bytes + int(memory_mb * MB)
+                resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        if seconds is not None and hasattr(signal, "setitimer"):
+            signal.setitimer(
+                signal.ITIMER_PROF, seconds
+            )  # its signal ends a process, in whatever library it is
+
+    def unlimit(self) -> None:
+        """Take both limits away."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        if resource and self.own_bytes:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+class Measured:
+    """How many pixels a picture says it has, 0 where it says nothing, and what decoding it whole takes."""
+
+    def __init__(self, pixels: int, loading: float, a_megapixel: float, file_bytes: int) -> None:
+        self.pixels = pixels
+        self.memory_mb = SPARE_MB + (max(loading, 7) * pixels + 2 * file_bytes) / MB
+        self.seconds = SECONDS + a_megapixel * min(pixels, io.MAX_PIXELS) / 1e6
+
+
+def measured(data: bytes) -> Measured:
+    """Look at the head of a file."""
+    try:
+        with io.opened(data) as picture:
+            kind = picture.format or ""
+            loading: float = LOADING.get(kind, 4)
+            if picture.info.get("progressive"):  # all its coefficients, of 2 bytes each, are held
+                loading += 2 * sum(picture_parts(picture))
+            pixels = picture.width * picture.height
+            return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.05), len(data))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
+        return Measured(0, 0, 0, len(data))
+
+
+def picture_parts(picture: PIL.Image.Image) -> list[float]:
+    """Return what part of the pixels each component of a JPEG has."""
+    parts: list[float] = [layer[1] * layer[2] for layer in getattr(picture, "layer", [])]
+    return [part / max(parts) for part in parts]
+
+
+def ran_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether that is behind an error, as far as libraries tell."""
+    while error:
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def address_space_bytes() -> int:
+    """Return what this process has of it now, 0 where the system does not say, and sets no limit."""
+    try:
+        with open("/proc/self/statm") as file:  # noqa: PTH123
+            return int(file.read().split()[0]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+def main(fds: Sequence[int], block_bytes: int) -> None:
+    """Serve whoever started this process, until they close stdin or end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, and meant for them
+    errands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    io.register_heif()
+    PIL.Image.init()
+    runtime.keep_no_large_blocks()
+    if resource:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # which would be somebody's picture, on the disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # what libraries print is no answer, and tells of pictures
+        os.dup2(nothing, stream)
+    Sandbox(errands, answers, [mmap.mmap(fd, block_bytes) for fd in fds]).serve()

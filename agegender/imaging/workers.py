@@ -1,0 +1,288 @@
+"""Decoding untrusted bytes in processes of their own, with limits: few, started once and used again."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import logging
+import mmap
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agegender.errors import ImageError
+from agegender.imaging import io
+from agegender.imaging.io import Decoded
+from agegender.imaging.sandbox import KEPT_BYTES, MB, MOST_MB
+from agegender.types import Image
+
+LOG = logging.getLogger(__name__)
+
+AT_ONCE = 3
+"""So many processes at most: while two have a bomb each, the third serves."""
+
+LENT_AT_ONCE = 3
+"""So many large pictures may lie in shared memory while they are used; further ones are copied."""
+
+LENT_FROM_BYTES = 2 * MB
+"""What is smaller is copied: that takes less time than a second."""
+
+ANSWER_S, START_S = 15.0, 60.0
+"""Whoever has not answered, or started, by then is ended. Computing ends much sooner."""
+
+TOO_MUCH = (
+    "The picture takes more memory or time to read than a picture should. "
+    "Save it anew, as JPEG for example, and try again."
+)
+NOT_STARTED = "No picture can be read, as the process that decodes them does not start. The log says more."
+
+BLOCK_BYTES = max(io.MAX_BYTES, 3 * io.MAX_PIXELS) // mmap.PAGESIZE * mmap.PAGESIZE
+"""What fits into a block of shared memory. It takes only what is in it."""
+
+PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
+"""What the processes get to know of the environment: no secrets."""
+
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# Not `multiprocessing`: it would run the main module again, a page of Streamlit's or anybody's program.
+START = "import json, sys; path, *rest = json.loads(sys.argv[1]); sys.path[:] = path; "
+START += "from agegender.imaging.sandbox import main; main(*rest)"
+
+
+class TooMuchError(ImageError):
+    """A picture that takes more memory or time to read than a picture should."""
+
+    def __init__(self) -> None:
+        super().__init__(TOO_MUCH)
+
+
+class Block:
+    """Memory that this process shares with all its workers."""
+
+    def __init__(self) -> None:
+        # Unlike in /dev/shm, which in containers is 64 MB, there is room; and nothing has a name.
+        self.fd = os.memfd_create("agegender")
+        os.ftruncate(self.fd, BLOCK_BYTES)
+        self.memory = mmap.mmap(self.fd, BLOCK_BYTES)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+
+    def trim(self) -> None:
+        """Give back what is more than is kept."""
+        self.memory.madvise(mmap.MADV_REMOVE, KEPT_BYTES, BLOCK_BYTES - KEPT_BYTES)
+
+
+class Lent:
+    """The pixels of a picture in a block, as the base of arrays: it is in use as long as any of them is."""
+
+    def __init__(self, block: Block, shape: tuple[int, ...]) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": shape,
+            "data": (block.address, False),
+        }
+
+
+class Measured(NamedTuple):
+    """The pixels that a picture says it has, 0 for what is none, and the MB that decoding it whole takes."""
+
+    pixels: int
+    memory_mb: float
+
+
+class Worker:
+    """A process that decodes. For one thread at a time."""
+
+    def __init__(self, fds: list[int]) -> None:
+        arguments = json.dumps([sys.path, fds, BLOCK_BYTES])
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ} | FRUGAL
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            pass_fds=fds,
+        )
+        assert self.process.stdin and self.process.stdout
+        self.errands, self.answers = self.process.stdin, self.process.stdout
+        self.ready = False
+
+    def ask(self, errand: dict[str, Any], data: bytes = b"") -> dict[str, Any] | None:
+        """Return the answer; None where the process ended instead. Raises `ImageError` if it never began."""
+        if not self.ready:
+            self.ready = self._answer(START_S) is not None
+            if not self.ready:
+                LOG.error("The process that decodes pictures ended with %s", self.process.wait())
+                raise ImageError(NOT_STARTED)
+        with suppress(BrokenPipeError):
+            self.errands.write(json.dumps(errand).encode() + b"\n" + data)
+            self.errands.flush()
+        return self._answer(ANSWER_S)
+
+    def _answer(self, within_s: float) -> dict[str, Any] | None:
+        watch = threading.Timer(within_s, self.process.kill)
+        watch.start()
+        try:
+            line = self.answers.readline(MB)
+        finally:
+            watch.cancel()
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    def end(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        with suppress(OSError):
+            self.errands.close()
+        self.answers.close()
+
+
+class Workers:
+    """At most `at_once` workers, started as they are needed. For any number of threads."""
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._turns = threading.Semaphore(at_once)
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+        shares = hasattr(os, "memfd_create")
+        self.blocks = [Block() for _ in range(at_once + LENT_AT_ONCE)] if shares else []
+        # Without a lock, as what is lent comes back whenever the collector runs.
+        self._free = deque(range(len(self.blocks)))
+
+    def measure(self, data: bytes) -> Measured:
+        """Return how large a picture is; of what is none, or takes too much, it has no pixels."""
+        try:
+            answer = self._ask(data, None)
+        except ImageError:
+            return Measured(0, 0.0)
+        return Measured(answer["pixels"], min(answer["memory_mb"], MOST_MB))
+
+    def decode_at_least(self, source: bytes | Path, long_side_px: int, memory_mb: float = MOST_MB) -> Decoded:
+        """Return what `io.decode_at_least` does, decoded by a worker.
+
+        Raises `ImageError` as that does, and `TooMuchError` for a picture that takes more than
+        `memory_mb`, or more memory or time than what it says of itself explains.
+        """
+        data = source if isinstance(source, bytes) else io.read(source)
+        answer = self._ask(data, long_side_px, memory_mb)
+        width, height = answer["whole_wh"]
+        return Decoded(answer["image"], (width, height), tuple(answer["notes"]))
+
+    def decode(self, source: bytes | Path) -> Image:
+        """Return what `io.decode` does, decoded by a worker."""
+        return self.decode_at_least(source, io.MAX_PIXELS).image
+
+    def start(self) -> None:
+        """Start one worker, so that the first picture need not wait for it."""
+        with self._lock:
+            if not self._idle:
+                self._idle.append(self._new())
+
+    def close(self) -> None:
+        """End the workers, those that have nothing to do."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().end()
+
+    def _ask(self, data: bytes, long_side_px: int | None, memory_mb: float = MOST_MB) -> dict[str, Any]:
+        if len(data) > io.MAX_BYTES:
+            raise ImageError(io.TOO_MANY_BYTES)
+        with self._turns:
+            answer = self._asked(data, {"long_side_px": long_side_px, "memory_mb": memory_mb})
+        if answer is None or answer.get("too_much"):
+            raise TooMuchError
+        if "error" in answer:
+            raise ImageError(answer["error"])
+        return answer
+
+    def _asked(self, data: bytes, errand: dict[str, Any]) -> dict[str, Any] | None:
+        worker, number = self._take(), self._free.popleft() if self.blocks else None
+        answer, errand = None, {"bytes": len(data), "block": number, **errand}
+        try:
+            if number is None:
+                answer = worker.ask(errand, data)
+            else:
+                self.blocks[number].memory[: len(data)] = data
+                answer = worker.ask(errand)
+            if answer and "shape" in answer:
+                answer["image"], number = self._image(worker, tuple(answer["shape"]), number)
+        finally:
+            if number is not None:
+                self._give_back(number)
+            self._put_back(worker, answer is not None)
+        return answer
+
+    def _image(self, worker: Worker, shape: tuple[int, ...], number: int | None) -> tuple[Image, int | None]:
+        """Return the pixels of an answer, and the number of the block if it is free again."""
+        size = int(np.prod(shape))
+        if number is None:
+            return np.frombuffer(bytearray(worker.answers.read(size)), np.uint8).reshape(shape), None
+        lent = Lent(self.blocks[number], shape)
+        image = np.asarray(lent)
+        if size < LENT_FROM_BYTES or len(self._free) < AT_ONCE:
+            return image.copy(), number
+        weakref.finalize(lent, self._give_back, number).atexit = False
+        return image, None
+
+    def _give_back(self, number: int) -> None:
+        self.blocks[number].trim()
+        self._free.appendleft(number)
+
+    def _new(self) -> Worker:
+        return Worker([block.fd for block in self.blocks])
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return self._new()
+
+    def _put_back(self, worker: Worker, sound: bool) -> None:
+        if not sound:
+            worker.end()
+            worker = self._new()
+        with self._lock:  # what has just been started is taken last
+            self._idle.insert(len(self._idle) if sound else 0, worker)
+
+
+_shared: dict[int, Workers] = {}
+
+
+def shared() -> Workers:
+    """Return the workers that all of this process shares; they end with it."""
+    process = os.getpid()  # a fork gets its own, as two cannot talk to the same
+    if process not in _shared:
+        _shared[process] = Workers()
+        atexit.register(_shared[process].close)
+    return _shared[process]
+
+
+def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
+    """Return what `io.decode_at_least` does, decoded by one of the shared workers."""
+    return shared().decode_at_least(source, long_side_px)
+
+
+def read_image(source: bytes | str | Path) -> Image:
+    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
+
+    Of several frames the first is read; transparent parts are laid over white. A process of its own decodes
+    it, with limits of memory and time. Raises `ImageError` for everything that is no picture of at most 50
+    megapixels, and for what takes more than a picture should.
+
+    >>> read_image("samples/astronaut.png").shape
+    (512, 512, 3)
+    """
+    return shared().decode(Path(source) if isinstance(source, str) else source)
