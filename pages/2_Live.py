@@ -99,7 +99,8 @@ if state.live_ice.note:
 step(control)
 video, side = st.columns([5, 3], gap="medium")
 with video:
-    place = st.container(gap=None)
+    place = st.container(gap=None, key="live-place")
+    place.html("<i></i>")  # so that style.css can hold the place of the video
     mirror = controls(control)
     state.live_drawn = True  # and not before: a first run may have been cut short
     live_panels.show_way(control)

@@ -57,6 +57,14 @@ def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def style_at_once() -> Iterator[None]:
+    """Let no session without a browser wait for the browser."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agegender.ui.sidebar.STYLED_S", 0.0)
+        yield
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, no mirror, and no proxy between the tests and their server."""
