@@ -22,10 +22,12 @@ show_figures()
 
 st.header("Limits")
 st.markdown(
-    "- People over 60 are taken for younger than they are.\n"
+    "- People over 60 are taken for younger than they are, people in their thirties in formal portraits for "
+    "older.\n"
     "- The gender of children is read less well.\n"
     "- The interval of age was fitted to ages that people guessed, and misses more of the oldest.\n"
-    "- Small, blurred, poorly lit, turned and cut faces are read worse; it says so where it sees one.\n"
+    "- Small, blurred, poorly lit, overexposed, turned, covered and cut faces are read worse; it says so "
+    "where it sees one.\n"
     "- The labels it learnt from were given by people, and their prejudices are in it.\n"
     "- There are two gender labels, because its training pictures have two. They say nothing of who somebody "
     "is, and leave out everybody whom neither fits.\n\n"
