@@ -31,10 +31,11 @@ show_fails(loader.analyzer(settings.detector, settings.estimator))
 
 st.header("Limits")
 st.markdown(
-    "- It makes people over 60 too young.\n"
+    "- It makes people over 60 too young, and people in their thirties in formal portraits too old.\n"
     "- It is less sure of the gender of children.\n"
     "- Its likely range was fitted to ages that people guessed, and misses more of the oldest.\n"
-    "- Small, blurred, poorly lit, turned and cut-off faces are harder; it warns where it notices.\n"
+    "- Small, blurred, poorly lit, overexposed, turned, covered and cut-off faces are harder; it warns where it "
+    "notices.\n"
     "- Its labels were given by people, and their prejudices are in it.\n"
     "- There are two gender labels because its training photos have two. They say nothing about who somebody "
     "is, and leave out everybody whom neither fits.\n\n"
