@@ -9,8 +9,8 @@ import streamlit as st
 
 from agegender.text import plural
 from agegender.ui import loader, results, uploads
+from agegender.ui.face_cards import FEW
 from agegender.ui.previews import Preview
-from agegender.ui.range_charts import FEW
 from agegender.ui.sidebar import sidebar
 
 WAYS: dict[str, Callable[[], None]] = {

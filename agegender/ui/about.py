@@ -19,9 +19,8 @@ from agegender.places import SAMPLES
 from agegender.text import about, data_url, escape
 from agegender.types import RANGES, Face, Image, Reading
 from agegender.ui import loader
-from agegender.ui.face_cards import gender_words
+from agegender.ui.face_cards import age_bars, gender_words
 from agegender.ui.previews import preview
-from agegender.ui.range_charts import age_bars
 
 SAMPLE = SAMPLES / "astronaut.png"
 

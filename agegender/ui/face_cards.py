@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
 from agegender.drawing.view_options import ViewOptions
 from agegender.estimation.quality import sentence
 from agegender.text import data_url, percent, plural
-from agegender.types import Age, Analysis, Box, Gender, Reading
+from agegender.types import RANGES, Age, Analysis, Box, Gender, Reading
 from agegender.ui.previews import Preview, annotated_preview, kept_crops
-from agegender.ui.range_charts import age_bars
 
 TALLEST_PX = 560
 
@@ -142,3 +142,61 @@ def place(box: Box, width_px: int, height_px: int) -> str:
         "bottom": 1 - box.bottom / height_px,
     }
     return ";".join(f"{side}:{max(0.0, 100 * share):.2f}%" for side, share in shares.items())
+
+
+GENDERS = ("Female", "Male")
+"""In the order in which charts and tables have them."""
+
+
+FEW = 5
+"""So many faces there have to be for a chart of all of them."""
+
+
+def age_bars(age: Age) -> str:
+    """Return how probable each of the eight ranges is; the one that is told stands out."""
+    most = max(age.probabilities)
+    columns = "".join(
+        f"<span class='{'told' if name == age.range else ''}'>{_label(p)}"
+        f"<i style='height:{58 * p / most:.0f}px'></i><small>{name}</small></span>"
+        for name, p in zip(RANGES, age.probabilities, strict=True)
+    )
+    listed = ", ".join(f"{name}: {percent(p)}" for name, p in zip(RANGES, age.probabilities, strict=True))
+    return (
+        f"<div class='bars' role='img' aria-label='Probability of each age group. {listed}'>{columns}</div>"
+    )
+
+
+def _label(probability: float) -> str:
+    return percent(probability) if probability >= 0.005 else ""
+
+
+def count_ages(readings: Iterable[Reading]) -> dict[str, list[int]]:
+    """Return, for each gender that was seen, how many faces are in each of the eight ranges."""
+    counts = Counter((reading.gender.label, reading.age.range) for reading in readings)
+    seen = {gender: [counts[gender, name] for name in RANGES] for gender in GENDERS}
+    return {gender: numbers for gender, numbers in seen.items() if any(numbers)}
+
+
+def ages_chart(counts: dict[str, list[int]]) -> str:
+    """Return how many faces of each gender are in each range: one chart, a bar a gender, as HTML."""
+    most = max((number for numbers in counts.values() for number in numbers), default=1)
+    key = "".join(f"<i class='{name.lower()}'></i>{name} · {sum(n)}" for name, n in counts.items())
+    columns = ""
+    for place, name in enumerate(RANGES):
+        pair = "".join(
+            f"<em>{numbers[place] or ''}"
+            f"<i class='{gender.lower()}' style='height:{100 * numbers[place] / most:.0f}px'></i></em>"
+            for gender, numbers in counts.items()
+        )
+        columns += f"<span><span class='pair'>{pair}</span><small>{name}</small></span>"
+    words = ages_description(counts)
+    return f"<p class='key'>{key}</p><div class='bars counts' role='img' aria-label='{words}'>{columns}</div>"
+
+
+def ages_description(counts: dict[str, list[int]]) -> str:
+    """Return in words what the chart shows."""
+    told = (
+        f"{gender}: " + ", ".join(f"{name}: {n}" for name, n in zip(RANGES, numbers, strict=True) if n)
+        for gender, numbers in counts.items()
+    )
+    return f"Faces by age group. {'; '.join(told)}"

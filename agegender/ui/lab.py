@@ -24,9 +24,8 @@ from agegender.models.manifest import load_manifest
 from agegender.text import data_url, escape
 from agegender.types import Estimate, Estimator, Image
 from agegender.ui import loader, uploads
-from agegender.ui.face_cards import CAUTION, age_html, gender_words
+from agegender.ui.face_cards import CAUTION, age_bars, age_html, gender_words
 from agegender.ui.previews import preview
-from agegender.ui.range_charts import age_bars
 
 BIND: dict[str, Any] = {"bind": "query-params"}
 """Keeps a choice in the address of the page, which so brings back sample and sliders."""

@@ -13,7 +13,7 @@ from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
 from agegender.text import escape, plural
 from agegender.types import Reading
-from agegender.ui import downloads, range_charts, uploads
+from agegender.ui import downloads, face_cards, uploads
 from agegender.ui.downloads import Picture
 from agegender.ui.face_cards import show_preview
 from agegender.ui.previews import Preview, annotated_original, annotated_thumb, preview
@@ -133,9 +133,9 @@ def show_chart(found: Sequence[Outcome], look: ViewOptions) -> None:
     """Show how many faces look how old, where there are enough of them."""
     read = [outcome.analysis for outcome in found if isinstance(outcome, Preview)]
     readings = [reading for analysis in read for reading in look.shown(analysis).readings]
-    if len(readings) >= range_charts.FEW:
+    if len(readings) >= face_cards.FEW:
         st.header("Ages")
-        st.html(range_charts.ages_chart(range_charts.count_ages(readings)))
+        st.html(face_cards.ages_chart(face_cards.count_ages(readings)))
 
 
 SORTS: dict[str, Callable[[Reading], float]] = {
@@ -154,7 +154,7 @@ class Filter:
     """Which faces of a photo get a card, and in which order."""
 
     sort: str = "Position"
-    genders: tuple[str, ...] = range_charts.GENDERS
+    genders: tuple[str, ...] = face_cards.GENDERS
     youngest: int = 0
     oldest: int = 100
     least_certain: float = 0.5
@@ -179,9 +179,7 @@ def choose_filter() -> Filter:
     """Draw the choices of which faces get a card and in which order, and return them."""
     with st.popover("Sort and filter", icon=":material/tune:"):
         sort = st.selectbox("Sort by", SORTS, key="faces-sort")
-        genders = st.pills(
-            "Gender", range_charts.GENDERS, selection_mode="multi", default=range_charts.GENDERS
-        )
+        genders = st.pills("Gender", face_cards.GENDERS, selection_mode="multi", default=face_cards.GENDERS)
         youngest, oldest = st.slider("Age", 0, 100, (0, 100), key="faces-age")
         certain = st.slider("Minimum certainty of gender", 0.5, 0.95, step=0.05, format="percent")
         warnings = st.segmented_control("Warnings", WARNINGS, default="All", required=True)

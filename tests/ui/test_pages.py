@@ -18,7 +18,7 @@ from agegender.analyzer import Analyzer
 from agegender.errors import ModelError
 from agegender.text import escape
 from agegender.types import Box, Estimate, Face, Gender
-from agegender.ui import loader, range_charts, uploads
+from agegender.ui import face_cards, loader, uploads
 from agegender.ui.uploads import MAX_PICTURES
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def test_every_sample_of_the_gallery_shows_its_faces(file: str, title: str) -> N
     press(page, title)
     faces = 29 if file == "solvay_1927.jpg" else 1
     assert cards(page) == faces
-    assert charts(page) == (faces >= range_charts.FEW)
+    assert charts(page) == (faces >= face_cards.FEW)
 
 
 @pytest.mark.usefixtures("stub")

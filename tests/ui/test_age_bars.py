@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agegender.types import RANGES, Age, Box, Face, Gender, Reading
-from agegender.ui.range_charts import age_bars, ages_chart, ages_description, count_ages
+from agegender.ui.face_cards import age_bars, ages_chart, ages_description, count_ages
 
 AGE = Age((0.0, 0.0, 0.1, 0.2, 0.4, 0.2, 0.1, 0.0), 29.0, 12.0, 48.0)
 
