@@ -114,7 +114,7 @@ def test_the_lab_changes_the_answer_and_its_link_brings_it_back(page: Page, app_
     answer = page.locator(".lab .years")
     answer.wait_for()
     blurred = answer.inner_text()
-    slider = page.get_by_role("slider", name="Size", exact=True)
+    slider = page.locator(".st-key-size").get_by_role("slider")
     slider.focus()
     page.keyboard.press("Home")
     page.wait_for_function("text => document.querySelector('.lab .years')?.innerText != text", arg=blurred)
