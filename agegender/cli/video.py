@@ -13,6 +13,7 @@ from agegender.cli import console
 from agegender.cli.outputs import OutputError, beside, check_files, write_bytes
 from agegender.cli.stream import watch
 from agegender.imaging.formats import VIDEOS, names
+from agegender.text import percent
 
 if TYPE_CHECKING:
     from agegender.analyzer import Analyzer
@@ -108,7 +109,7 @@ def _lines(people: tuple[Person, ...]) -> list[str]:
 
 def _line(person: Person) -> str:
     age, gender = person.age, person.gender
-    sure = f"{gender.label} {min(99, round(100 * gender.probability))} %"  # no estimate is certain
+    sure = f"{gender.label} {percent(gender.probability)}"
     interval = f"{age.low:.0f}–{age.high:.0f}"
     years = f"{age.range:<6}  {age.years:>5.0f}  {interval:<7}"
     return f"{person.number:>6}  {sure:<11}  {years}  {person.seconds:>7.1f}"

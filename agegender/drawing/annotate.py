@@ -15,6 +15,7 @@ from agegender.drawing.blur import blur_faces
 from agegender.drawing.label_layout import place_labels
 from agegender.drawing.palette import BLACK, FEMALE, MALE, NEUTRAL, Colour
 from agegender.drawing.view_options import Part
+from agegender.text import percent
 from agegender.types import Analysis, Box, Image, Reading
 
 LEAST_TEXT_PX = 10
@@ -133,8 +134,7 @@ def label_parts(reading: Reading, labels: Collection[Part], name: str) -> list[s
     """Return what a label says of a face, part by part: 'Ada', 'Female 97 %', 'about 29', '25–32'."""
     parts = [name.encode("ascii", "replace").decode()] if name else []
     if "gender" in labels:
-        # Never 100 %: no estimate is certain.
-        sure = f" {min(99, round(100 * reading.gender.probability))} %" if "probability" in labels else ""
+        sure = f" {percent(reading.gender.probability)}" if "probability" in labels else ""
         parts.append(reading.gender.label + sure)
     if "years" in labels:
         parts.append(f"about {reading.age.years:.0f}")

@@ -65,7 +65,10 @@ def photo_html(
     width_px = max(80, min(round(tallest_px * shape), widest_px))
     height_px = max(1, round(width_px / shape))
     cards = "".join(
-        card(analysis.readings[i], crops[i], i + 1 if len(crops) > 1 else None, crowd) for i in order
+        card(
+            analysis.readings[i], crops[i], i + 1 if len(crops) > 1 else None, crowd, analysis.turned_degrees
+        )
+        for i in order
     )
     kind = "faces crowd" if crowd else "faces"
     links = "".join(_link(key, i + 1, place) for place, i in enumerate(order, 1))
@@ -78,10 +81,14 @@ def photo_html(
     )
 
 
-def card(reading: Reading, crop: bytes, number: int | None, small: bool = False) -> str:
+def card(
+    reading: Reading, crop: bytes, number: int | None, small: bool = False, turned_degrees: int = 0
+) -> str:
     """Return what was read of a face: crop, age, gender, a word of caution and the chart of the ranges."""
     name = f"Face {number}" if number else "The face"
     caution = f"<p class='caution'>⚠ {sentence(reading.warnings)} {CAUTION}</p>" if reading.warnings else ""
+    if turned_degrees:
+        caution += f"<p class='caution'>↻ Read with the photo turned by {turned_degrees}°.</p>"
     side_px = TILE_PX if small else FACE_PX
     size = f"width='{side_px}' height='{side_px}'"
     image = f"<img class='crop' src='{data_url(crop)}' {size} alt='{name}, cut out'>"

@@ -10,7 +10,6 @@ from typing import Any
 
 import streamlit as st
 
-from agegender import runtime
 from agegender.analyzer import DETECTORS, ESTIMATORS
 from agegender.drawing.view_options import Part, ViewOptions
 from agegender.models import store
@@ -103,7 +102,6 @@ class Settings:
 
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
-    runtime.settle()
     st.set_page_config(initial_sidebar_state="collapsed")  # where there is room, style.css opens it
     st.html(HERE / "style.css")
     if "styled" not in st.session_state:  # what came before the style would move when it comes
