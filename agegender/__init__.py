@@ -9,8 +9,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# Every door passes here, before anything can import ONNX Runtime, which else tells its maker of each session
+# and keeps an identity in the user's cache folder. Its own `disable_telemetry_events()` stops neither.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from agegender.analyzer import Analyzer, build_analyzer

@@ -57,7 +57,7 @@ def test_the_command_line_starts_without_the_web_app() -> None:
 
 
 def test_the_readme_example_runs() -> None:
-    (code,) = re.findall("```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = re.findall("```python\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[0]
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Female 25–32 ")
 

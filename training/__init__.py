@@ -1,0 +1,1 @@
+import agegender  # noqa: F401 - first, as it turns ONNX Runtime's telemetry off

@@ -16,7 +16,6 @@ from agegender.errors import VideoError
 from agegender.imaging.frames import Matrix, display_matrix, to_image, tone_mapper_for
 from agegender.imaging.hdr import ToneMapper
 from agegender.video.container import INCOMPLETE, Source, open_container, open_file
-from agegender.video.continuity import Continuity
 from agegender.video.footage import (
     MAX_FRAMES,
     MAX_SECONDS,
@@ -28,7 +27,7 @@ from agegender.video.footage import (
 )
 from agegender.video.length import GUESSED, Ending
 from agegender.video.stills import Pictures, is_webp, webp_pixels
-from agegender.video.streams import audio_stream, is_audible, video_stream
+from agegender.video.streams import Continuity, audio_stream, is_audible, video_stream
 
 MAX_LEAD_S = 60.0
 """How much earlier than the picture sound may begin."""
