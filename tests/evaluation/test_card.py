@@ -62,7 +62,8 @@ def test_the_card_tells_each_headline_figure_of_the_file(card: Card) -> None:
     text = CARDS[0].read_text(encoding="utf-8")
     for report in card.reports.values():
         for key, value in report.values.items():
-            told = f"{value:.1f} years" if key == "age_mae_years" else f"{100 * value:.1f} %"
+            sign = "+" if key == "age_bias_years" else ""
+            told = f"{value:{sign}.1f} years" if key.endswith("_years") else f"{100 * value:.1f} %"
             assert told in text, key
 
 
