@@ -1,44 +1,59 @@
-"""Home: what the app does, shown by doing it; the ways in; what becomes of pictures; what it cannot know."""
+"""Home: drop a photo, or try the webcam or a sample; what becomes of photos; what it cannot know."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
-from agegender.ui import loader
+from agegender.text import escape
+from agegender.ui import loader, results, uploads
 from agegender.ui.face_cards import show_preview
 from agegender.ui.previews import preview
-from agegender.ui.sidebar import PAGES, sidebar
+from agegender.ui.sidebar import sidebar
 
-SAMPLE = Path(__file__).parent / "samples" / "astronaut.png"
+SAMPLE = "astronaut.png"
+
+
+def try_samples() -> None:
+    """Have the page Photos begin with the samples."""
+    st.session_state["photos-way"] = "Samples"
+
 
 st.set_page_config("Apparent age and gender", "🙂")
 settings = sidebar()
 
 st.title("How old does a face look?")
-st.markdown("Finds every face in pictures, videos and a webcam and estimates **apparent** age and gender.")
+st.markdown("Finds every face in a photo, a video or a webcam and estimates **apparent** age and gender.")
+uploads.photo_field(f"Drop or paste a photo, up to {uploads.MAX_MB} MB", "home-files")
 with st.container(horizontal=True):
-    for path, label, icon in PAGES[1:]:
-        st.page_link(path, label=label, icon=icon)
+    if st.button("Use the webcam", icon=":material/videocam:"):
+        st.switch_page("pages/2_Live.py")
+    if st.button("Try a sample", icon=":material/photo_library:", on_click=try_samples):
+        st.switch_page("pages/1_Photos.py")
 
-sample = preview(SAMPLE.read_bytes(), loader.analyzer(settings.detector, settings.estimator))
-show_preview(sample, settings.look, tallest_px=270)  # all of the page on one screen
-st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
+analyzer = loader.analyzer(settings.detector, settings.estimator)
+opened = uploads.opened()
+if opened:
+    (outcome,) = results.analysed([opened], analyzer)
+    results.show_outcome(outcome, opened.name, settings.look)
+    label = f"{escape(opened.name)} in Photos: downloads, charts, more photos"
+    st.page_link("pages/1_Photos.py", label=label, icon=":material/arrow_forward:")
+else:
+    show_preview(preview(uploads.sample(SAMPLE).data, analyzer), settings.look, tallest_px=240)
+    st.caption("A sample, analysed just now: Eileen Collins, astronaut (portrait by NASA, public domain).")
 
 becomes, limits = st.columns(2)
 with becomes:
-    st.subheader("What happens to pictures")
+    st.header("What happens to photos")
     st.markdown(
-        "They are sent to the server that runs this app and analysed in its memory. None is stored, shown "
-        "to anybody else or used to train anything, and when you close the page they are gone. Nobody is "
-        "recognised: no face is compared with another."
+        "- Analysed in the memory of the server that runs this app; never stored.\n"
+        "- Shown to nobody else and not used for training.\n"
+        "- Nobody is recognised: no face is compared with another."
     )
 with limits:
-    st.subheader("What it cannot know")
+    st.header("What it cannot know")
     st.markdown(
-        "It guesses how old a face *looks*, not how old a person is, and is six years off on average. "
-        "It takes people over 60 for younger than they are, and it reads children's gender less well. Expect "
-        "worse of small, blurred, dark or turned faces. Its two gender labels come from the pictures it was "
-        "trained on; they say nothing of who somebody is. Decide nothing about anybody by it."
+        "- How old somebody *is*: it estimates how old a face *looks*, about six years off on average.\n"
+        "- Who somebody is: its two gender labels come from its training photos.\n"
+        "- Faces it rarely saw: it makes people over 60 too young and is less sure of children.\n\n"
+        "**Do not use it to make decisions about people.**"
     )

@@ -121,7 +121,7 @@ def build_analyzer(
             _fetch("yunet", progress)
         except ModelError as error:
             detector = "bundled"
-            notes = (f"Faces are found with the bundled detector, which misses a few more of them: {error}",)
+            notes = (f"Using the built-in face detector, which misses a few more faces: {error}",)
     found, reader = _build_detector(detector, progress), _build_estimator(estimator, progress)
     return Analyzer(found, reader, notes, (detector, estimator), SURE_UPRIGHT[detector])
 

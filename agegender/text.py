@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 NO_FACE = "no face found"
@@ -26,15 +27,27 @@ def plural(number: int, noun: str) -> str:
     return f"{format(number, ',') if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
-def duration(seconds: float) -> str:
-    """Say how long something takes, to the second or to the minute.
+def about(years: float, low: float, high: float) -> str:
+    """Say an age and the interval around it; all in years.
 
-    >>> duration(20), duration(180)
-    ('20 seconds', '3 minutes')
+    >>> about(28.4, 21.2, 35.0)
+    'about 28 (likely 21–35)'
     """
-    if seconds < 90:
-        return plural(max(1, round(seconds)), "second")
-    return plural(round(seconds / 60), "minute")
+    return f"about {years:.0f} (likely {low:.0f}–{high:.0f})"
+
+
+def duration(seconds: float) -> str:
+    """Say how long something takes: to the second, to ten seconds, or to the minute.
+
+    >>> duration(20), duration(79), duration(180), duration(1000)
+    ('20 s', '1 min 20 s', '3 min', '17 min')
+    """
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes, rest = divmod(10 * round(seconds / 10), 60)
+    if minutes >= 10 or not rest:
+        return f"{round(seconds / 60)} min"
+    return f"{minutes} min {rest} s"
 
 
 def clock(seconds: float) -> str:
@@ -54,3 +67,12 @@ def escape(text: str) -> str:
     'a\\_b'
     """
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
+def data_url(file: bytes, kind: str = "image/jpeg") -> str:
+    """Return an address that a file lies in itself.
+
+    >>> data_url(b"ab")
+    'data:image/jpeg;base64,YWI='
+    """
+    return f"data:{kind};base64,{base64.b64encode(file).decode()}"

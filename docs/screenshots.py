@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 TARGET = ROOT / "docs" / "screenshots"
-SAMPLES = [ROOT / "samples" / name for name in ("grace_hopper.jpg", "astronaut.png")]  # in the public domain
+SAMPLES = [ROOT / "samples" / name for name in ("solvay_1927.jpg", "patsy_mink.jpg", "john_glenn.jpg")]
 COLOURS = 128
 """So many do for a page with photographs, and keep a file below 200 kB or so."""
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 1000}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1280, "height": 1000}, "color_scheme": "dark"},
-    "phone": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light", "has_touch": True},
+    "phone": {"viewport": {"width": 360, "height": 780}, "color_scheme": "light", "has_touch": True},
 }
 
 
@@ -38,9 +38,9 @@ def home(page: Page) -> None:
 
 
 def photos(page: Page) -> None:
-    """Show both samples."""
+    """Show a group and two portraits, all in the public domain."""
     page.locator('[data-testid="stFileUploader"] input').set_input_files(SAMPLES)
-    page.get_by_text("in 2 pictures").wait_for()
+    page.get_by_text("in 3 photos").wait_for()
 
 
 def live(page: Page) -> None:
@@ -53,7 +53,12 @@ def video(page: Page) -> None:
     """Have the sample clip annotated."""
     page.get_by_text("Sample", exact=True).click()
     page.get_by_role("button", name="Find faces").click()
-    page.locator(".people tbody tr, table tbody tr").first.wait_for()
+    page.locator(".timeline tbody tr").first.wait_for()
+
+
+def lab(page: Page) -> None:
+    """Wait for the curves."""
+    page.get_by_text("the answer is worth little").wait_for()
 
 
 def about(page: Page) -> None:
@@ -66,6 +71,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
     "Photos": photos,
     "Live": live,
     "Video": video,
+    "Lab": lab,
     "About": about,
 }
 
@@ -77,6 +83,7 @@ def take(browser: Browser, url: str, look: str, path: str) -> None:
         page = context.new_page()
         page.goto(f"{url}/{path}")
         PAGES[path](page)
+        page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
         page.wait_for_timeout(2500)  # charts and pictures fade in
         shot = PIL.Image.open(BytesIO(page.screenshot())).convert("RGB")
     colours = shot.quantize(COLOURS, PIL.Image.Quantize.MEDIANCUT)

@@ -58,6 +58,7 @@ def latest_of(control: Control) -> Latest | None:
 
 def step(control: Control) -> bool:
     """Go on in time; return whether the page has to be drawn anew."""
+    live_view.hear_camera(control)
     latest = state.live_ways[control.camera].processor.latest
     return control.step(live_view.streamers_active(), latest.time_s if latest else None)
 
@@ -98,7 +99,8 @@ if state.live_ice.note:
 step(control)
 video, side = st.columns([5, 3], gap="medium")
 with video:
-    place = st.container(gap=None)
+    place = st.container(gap=None, key="live-place")
+    place.html("<i></i>")  # so that style.css can hold the place of the video
     mirror = controls(control)
     state.live_drawn = True  # and not before: a first run may have been cut short
     live_panels.show_way(control)

@@ -6,88 +6,95 @@ from io import BytesIO
 
 import streamlit as st
 
-from agegender.drawing.view_options import ViewOptions
 from agegender.imaging.formats import VIDEOS, endings
 from agegender.text import escape
-from agegender.ui import loader
+from agegender.ui import loader, uploads
 from agegender.ui.sidebar import sidebar
-from agegender.ui.uploads import uploads
-from agegender.ui.video_result import Result, annotate, show_result
-from agegender.video.annotate import Options
+from agegender.ui.uploads import Upload
+from agegender.ui.video_result import (
+    Result,
+    annotate,
+    choose_options,
+    settings_of,
+    show_hint,
+    show_or_withdraw,
+)
 from agegender.video.container import MAX_BYTES
 from agegender.video.footage import LIMITS
 from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # the same for both, or else the other one would linger below
 TYPES = [ending[1:] for ending in endings(VIDEOS)]
+state = st.session_state
 
 
-@st.cache_resource(show_spinner="Making the sample …")
+@st.cache_resource(show_spinner=False)
 def sample() -> bytes:
     """Return the sample clip, the same one for all visitors."""
     return sample_clip()
 
 
-def choose_video() -> tuple[str, str, BytesIO] | None:
-    """Return what tells the chosen video from others, its name and its file; None where there is none yet."""
+def take_video() -> None:
+    """Keep the video that was put into the field, for this session, or forget it."""
+    files = uploads.held("video-file")
+    state.video_file = files[0] if files else None
+    state.pop("video_result", None)
+
+
+def choose_video() -> Upload | None:
+    """Return the chosen video, kept while one goes to other pages and back; None where there is none."""
+    ways = ["Upload", "Sample"]
     way = st.segmented_control(
-        "Where from", ["Upload", "Sample"], default="Upload", required=True, label_visibility="collapsed"
+        "Where from", ways, key="video-way", required=True, label_visibility="collapsed"
     )
+    state.video_kept_way = way
     if way == "Sample":
         st.caption("Six seconds made of two portraits in the public domain (NASA, US Navy).")
-        return "sample", "sample.mp4", BytesIO(sample())
-    files = uploads(f"A video, {LIMITS}", TYPES, key="video-file", max_mb=MAX_BYTES // 1_000_000)
-    return (files[0].file_id, files[0].name, BytesIO(files[0].data)) if files else None
-
-
-def choose_options(look: ViewOptions) -> Options:
-    """Return how to look at the video and what to draw, as chosen in the sidebar."""
-    with st.sidebar:
-        per_second = st.slider(
-            "Frames analysed a second, at most",
-            1,
-            30,
-            10,
-            help="Fewer are faster; boxes move on between them. To hide faces, every frame is analysed.",
-        )
-    return Options(float(per_second), look)
+        return Upload("sample", "sample.mp4", sample())
+    most_mb, key = MAX_BYTES // 1_000_000, "video-file"
+    st.file_uploader(f"A video, {LIMITS}", TYPES, max_upload_size=most_mb, key=key, on_change=take_video)
+    kept: Upload | None = state.get("video_file")
+    if kept and not state[key]:
+        st.caption(f"Still here: {escape(kept.name)}")
+    return kept
 
 
 def set_running(identity: str | None) -> None:
-    """Have the video that this tells from others worked on from the next run on, or none."""
-    st.session_state.video_running = identity
+    """Have the video that this tells from others processed from the next run on, or none."""
+    state.video_running = identity
 
 
 st.set_page_config("Video", "🙂")
 settings = sidebar()
 options = choose_options(settings.look)
+state.setdefault("video-way", state.get("video_kept_way", "Upload"))
 
 st.title("Video")
-st.markdown("Everybody in a video is framed and followed, and age and gender settle while they are in view.")
-with st.container():  # so that what comes below keeps its place, whatever spins meanwhile
-    chosen = choose_video()
+st.markdown("Tracks everyone in a video and estimates each person's apparent age and gender.")
+chosen = choose_video()
 if chosen is None:
     set_running(None)
-    st.session_state.pop("video_result", None)
-    st.caption(
-        f"{LIMITS.capitalize()}. Videos are analysed on the server and are gone when you leave the page."
-    )
+    st.caption(f"{LIMITS.capitalize()}. Videos are analysed on the server and gone when you close the page.")
     st.stop()
 
-identity, name, file = chosen
-with st.container():
-    analyzer = loader.analyzer(settings.detector, settings.estimator)
-known, result = st.session_state.get("video_result", (None, None))
-if st.session_state.get("video_running") == identity:
+analyzer = loader.analyzer(settings.detector, settings.estimator)
+known, result = state.get("video_result", (None, None))
+if state.get("video_running") == chosen.file_id:
     # A click on the button starts the script anew, and ends this run when it next shows its progress.
     st.button("Stop", KEY, on_click=set_running, args=(None,), icon=":material/stop_circle:")
-    st.session_state.video_result = identity, annotate(file, analyzer, options)
+    state.video_result = chosen.file_id, annotate(BytesIO(chosen.data), analyzer, options)
     set_running(None)
     st.rerun()
-label = "Find faces again" if known == identity else "Find faces"
-st.button(label, KEY, on_click=set_running, args=(identity,), type="primary", icon=":material/play_circle:")
-with st.container():
-    if known == identity and isinstance(result, Result):
-        show_result(result, name)
-    elif known == identity:
-        st.error(escape(str(result)), icon=":material/error:")
+again = known == chosen.file_id
+label = "Process again" if again else "Find faces"
+with st.container(horizontal=True, vertical_alignment="center"):
+    start, icon = (chosen.file_id,), ":material/play_circle:"
+    st.button(label, KEY, on_click=set_running, args=start, type="primary", icon=icon)
+    if not again:
+        show_hint(chosen.file_id, chosen.data, analyzer, options)
+    elif isinstance(result, Result) and result.settings != settings_of(analyzer, options):
+        st.markdown("**Settings changed: process again.**", width="content")
+if again and isinstance(result, Result):
+    show_or_withdraw(result, chosen.name, options)
+elif again:
+    st.error(escape(str(result)), icon=":material/error:")

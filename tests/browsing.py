@@ -144,16 +144,31 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def switch(page: Page, on: bool) -> None:
+    """Press START or STOP, once more where Streamlit loses it: one run of the page may cut another short."""
+    names = ("START", "STOP") if on else ("STOP", "START")
+    button, other = (page.get_by_role("button", name=name) for name in names)
+    button.click()
+    from playwright.sync_api import Error
+
+    for _ in range(3):
+        try:
+            other.wait_for(timeout=10_000)
+            return
+        except Error:
+            button.click()
+    other.wait_for()
+
+
 def start(page: Page) -> None:
     """Press START, and wait until somebody is in the table."""
-    press(page, "START")
+    switch(page, on=True)
     page.locator(".people tbody tr").first.wait_for()
 
 
 def stop(page: Page) -> None:
     """Press STOP, and wait until nobody is in the table."""
-    press(page, "STOP")
-    page.get_by_role("button", name="START").wait_for()
+    switch(page, on=False)
     page.locator(".people").wait_for(state="detached")
 
 

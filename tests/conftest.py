@@ -33,6 +33,11 @@ def photos() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    return optional("cases")
+
+
+@pytest.fixture(scope="session")
 def mirror() -> Path:
     return optional("models")
 
@@ -49,6 +54,14 @@ def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("AGEGENDER_CACHE", str(tmp_path_factory.mktemp("cache")))
         if not os.environ.get("AGEGENDER_MIRROR") and (SHARED / "models").is_dir():
             patch.setenv("AGEGENDER_MIRROR", str(SHARED / "models"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def style_at_once() -> Iterator[None]:
+    """Let no session without a browser wait for the browser."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agegender.ui.sidebar.STYLED_S", 0.0)
         yield
 
 

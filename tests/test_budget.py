@@ -185,10 +185,10 @@ def test_the_page_tells_who_waits_how_many_are_before_them(monkeypatch: pytest.M
     monkeypatch.setattr(DeltaGenerator, "progress", listen)
     page.file_uploader[0].set_value([("a.jpg", SAMPLE.read_bytes(), "image/jpeg")]).run()
     assert not page.exception
-    picture = "picture 1 of 1: a\\.jpg"
+    photo = "photo 1 of 1, a\\.jpg"
     assert said == [
-        f"Analysing {picture}",
-        f"2 people are before you. Then comes {picture}",
-        f"1 person is before you. Then comes {picture}",
-        f"Analysing {picture}",
+        f"Analysing: {photo}",
+        f"2 people are ahead of you. Next: {photo}",
+        f"1 person is ahead of you. Next: {photo}",
+        f"Analysing: {photo}",
     ]

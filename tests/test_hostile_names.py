@@ -160,13 +160,13 @@ def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
     files = [(name, PIXEL if number % 2 else b"no picture") for number, name in enumerate(names)]
     page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
     assert [exception.value for exception in page.exception] == []
-    labels = [fold.label for fold in page.expander]
-    assert [label.rpartition(" · ")[0] for label in labels] == [escape(name) for name in names]
+    tiles = [button for button in page.button if str(button.key).startswith("open-")]
+    assert [tile.label.rpartition(" · ")[0] for tile in tiles] == [escape(name) for name in names]
     raw = [*page.get("html"), *(text for text in page.markdown if text.allow_html)]
     bodies = " ".join(str(element.proto) for element in raw)
     assert not any(name in bodies for name in names)
     assert "alert" not in bodies
-    assert len(page.error) == (len(names) + 1) // 2
+    assert sum("could not be read" in tile.label for tile in tiles) == (len(names) + 1) // 2
 
 
 @pytest.mark.parametrize("name", UPLOADED)

@@ -108,12 +108,12 @@ def test_a_large_picture_is_refused_where_the_browser_did_not(visitor: Visitor) 
     visitor.run()
     texts = visitor.texts()
     assert any("larger than 50 MB" in text for text in texts)
-    assert any("1 face" in text and "2 pictures" in text for text in texts)
+    assert any("**1 face** in 1 photo · 1 photo could not be read" in text for text in texts)
 
 
 def test_what_goes_wrong_inside_is_not_told(visitor: Visitor, url: str) -> None:
     """A value that no browser sends makes a run fail; neither the code nor its place gets out."""
-    visitor.enter("selectbox", "Finding faces", int_value=99)
+    visitor.enter("selectbox", "Face detector", int_value=99)
     visitor.run()
     errors = [e.exception for e in visitor.elements if e.WhichOneof("type") == "exception"]
     assert len(errors) == 1

@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "models" / "plots"
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
 KINDS: tuple[Kind, ...] = ("fairface", "utkface", "congress")
-WORSE = 1000
+WORSE = 600
 """Of each set so many pictures, spread over all of it, are made harder or given to other detectors."""
 HARDER = {
     "box alone": Degradation(box_only=True),

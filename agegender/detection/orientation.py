@@ -34,7 +34,7 @@ WEAK = 0.6
 CLEAR = 0.02
 """Where two turns differ by less than this in what they show, it stays unsure which of them is right."""
 
-ON_ITS_SIDE = 0.97
+ON_ITS_SIDE = 0.99
 """From this part of the sure score on hardly any face lies on its side, though it may be upside down."""
 
 AROUND, SAME_IOU = 0.6, 0.3

@@ -19,8 +19,8 @@ SURE = 0.9
 """From this score on a detector is believed."""
 
 LEAST = 0.06
-"""What the net must say at least of a face: of FairFace's training faces that YuNet finds three in a thousand
-have less (`python -m training.detector.rejudge`)."""
+"""What the net must say at least of a face: of FairFace's training faces that YuNet finds, sure or not, three
+in a thousand have less."""
 
 LEAST_LYING = 0.5
 """What it must say of one that lies on its side or upside down: three more chances to be wrong."""

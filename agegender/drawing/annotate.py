@@ -62,7 +62,7 @@ def annotate(
     image: Image,
     analysis: Analysis,
     *,
-    labels: Collection[Part] = ("gender", "probability", "age"),
+    labels: Collection[Part] = ("gender", "probability", "years"),
     numbers: bool = False,
     names: Sequence[str] | None = None,
     blur: bool = False,
@@ -130,16 +130,16 @@ def draw_box(image: Image, box: Box, colour: Colour, text_px: float) -> None:
 
 
 def label_parts(reading: Reading, labels: Collection[Part], name: str) -> list[str]:
-    """Return what a label says of a face, part by part: 'Ada', 'Female 97 %', '25–32', '29 years'."""
+    """Return what a label says of a face, part by part: 'Ada', 'Female 97 %', 'about 29', '25–32'."""
     parts = [name.encode("ascii", "replace").decode()] if name else []
     if "gender" in labels:
         # Never 100 %: no estimate is certain.
         sure = f" {min(99, round(100 * reading.gender.probability))} %" if "probability" in labels else ""
         parts.append(reading.gender.label + sure)
+    if "years" in labels:
+        parts.append(f"about {reading.age.years:.0f}")
     if "age" in labels:
         parts.append(reading.age.range)
-    if "years" in labels:
-        parts.append(f"{reading.age.years:.0f} years")
     return parts
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from agegender.types import Analysis, Face
 
-Part = Literal["gender", "probability", "age", "years"]
-"""What a label can tell: the gender, how probable it is, the age range, the expected years."""
+Part = Literal["gender", "probability", "years", "age"]
+"""What a label can show: the gender, how probable it is, the expected years, the age range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ViewOptions:
 
     score: float = 0.0
     smallest_px: int = 0
-    labels: tuple[Part, ...] = ("gender", "probability", "age")
+    labels: tuple[Part, ...] = ("gender", "probability", "years")
     blur: bool = False
 
     def shows(self, face: Face) -> bool:

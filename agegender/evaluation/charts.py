@@ -153,7 +153,7 @@ def mixed_up_chart(table: Confusion) -> alt.LayerChart:
     rows["percent"] = [f"{100 * share:.0f}" for share in rows["share"]]
     base = alt.Chart(rows, height=alt.Step(30)).encode(
         x=alt.X("estimated", sort=None, title="estimated", scale=alt.Scale(domain=table.names)).axis(
-            labelAngle=0, orient="top", labelFontSize=10, labelOverlap=False
+            labelAngle=0, orient="top", labelFontSize=12, labelOverlap=False
         ),
         y=alt.Y("true", sort=None, title="true", scale=alt.Scale(domain=table.names)),
         tooltip=["true", "estimated", "faces"],

@@ -61,10 +61,10 @@ class Result:
 class Degradation:
     """What is made harder.
 
-    Before the pipeline sees the picture, `turned_degrees`, 0, 90, 180 or 270, turns it clockwise, and `redraw`
-    changes it, knowing where its face is. Between finding the face and estimating it, `box_only` takes its
-    landmarks away, and `face_px` scales the picture down until the face's box is about so many pixels high,
-    where it is higher.
+    Before the pipeline sees the picture, `turned_degrees`, 0, 90, 180 or 270, turns it clockwise, and
+    `redraw` changes it, knowing where its face is. Between finding the face and estimating it, `box_only`
+    takes its landmarks away, and `face_px` scales the picture down until the face's box is about so many
+    pixels high, where it is higher.
     """
 
     box_only: bool = False

@@ -18,13 +18,19 @@ from agegender.types import RANGES, Analysis, Reading
 Named = tuple[str, Analysis]
 """The name of a file and the analysis of the picture in it."""
 
+PROBABILITIES = tuple(f"p_age_{name.replace('–', '_')}" for name in RANGES)
+"""What the columns of the probabilities of the eight ranges are called, in ASCII."""
+
+MARK = "\ufeff"
+"""Stands before a table, so that spreadsheets take it for UTF-8."""
+
 COLUMNS = (
     *("file", "width_px", "height_px", "face", "left", "top", "right", "bottom", "score"),
-    *("age_range", "age_years", "age_low", "age_high", *(f"age_{name}" for name in RANGES)),
+    *("age_range", "age_years", "age_low", "age_high", *PROBABILITIES),
     *("gender", "gender_probability", "warnings"),
 )
 """What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
-to right; `age_0–2` and its like are the probabilities of the eight ranges."""
+to right; `PROBABILITIES` are those of the eight ranges."""
 
 # Left unescaped by `json`, but a terminal may obey them or a program take them for line ends.
 JSON_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
@@ -41,19 +47,19 @@ def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return the header and one row a face; a picture without faces has no row.
+    """Return the header, after a mark for UTF-8, and one row a face; a picture without faces has no row.
 
     Spreadsheets read a file's name as text, whatever it begins with: a ' stands before what they would run.
     A row is more than one line where a name is.
     """
-    yield _csv_row(COLUMNS)
+    yield MARK + _csv_row(COLUMNS)
     for file, analysis in analyses:
         yield from map(_csv_row, rows(file, analysis))
 
 
 def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
     """Return a table of one line a face, and one for each picture without any."""
-    yield "face  gender       age     years  80 % in  score  file"
+    yield "face  gender       years  likely   group   score  file"
     for file, analysis in analyses:
         for number, reading in enumerate(analysis.readings, 1):
             yield _table_row(number, reading, file)
@@ -142,6 +148,6 @@ def _table_row(number: int, reading: Reading, file: str) -> str:
     interval = f"{age.low:.0f}–{age.high:.0f}"
     warnings = f"  ({', '.join(reading.warnings)})" if reading.warnings else ""
     return (
-        f"{number:>4}  {sure:<11}  {age.range:<6}  {age.years:>5.0f}  {interval:<7}"
+        f"{number:>4}  {sure:<11}  {age.years:>5.0f}  {interval:<7}  {age.range:<6}"
         f"  {reading.face.score:>5.2f}  {printable(file)}{warnings}"
     )

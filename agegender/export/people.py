@@ -7,21 +7,23 @@ import io
 import json
 from collections.abc import Sequence
 
+from agegender.export.faces import MARK, PROBABILITIES
 from agegender.tracking.people import Person
 from agegender.tracking.tracker import Track
 from agegender.types import RANGES, Age, Gender
 
 COLUMNS = (
     *("person", "first_s", "last_s", "seconds", "age_range", "age_years", "age_low", "age_high"),
-    *(f"age_{name}" for name in RANGES),
+    *PROBABILITIES,
     *("gender", "gender_probability", "warnings"),
 )
 """What a row of CSV holds: a person; columns that `agegender.export.faces` has too mean the same."""
 
 
 def people_csv(people: Sequence[Person]) -> str:
-    """Return the header and one row a person who counts, lines ending in CR LF."""
+    """Return the header, after a mark for UTF-8, and one row a person who counts, lines ending in CR LF."""
     text = io.StringIO()
+    text.write(MARK)
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for person in people:

@@ -15,7 +15,7 @@ from PIL import ExifTags, ImageCms
 from PIL.Image import Transpose
 
 from agegender.imaging.hdr import SAMPLED_PIXELS, ToneMapper
-from agegender.imaging.nclx import Light
+from agegender.imaging.light import Light
 from agegender.types import Image
 
 MAX_EXIF_BYTES = 1_000_000

@@ -23,7 +23,7 @@ from agegender.imaging.first_frame import seek_first_frame
 from agegender.imaging.formats import PICTURES, names
 from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
-from agegender.imaging.nclx import light_of
+from agegender.imaging.light import light_of
 from agegender.imaging.signatures import message as unread_message
 from agegender.imaging.signatures import raw_message
 from agegender.types import Image
@@ -81,11 +81,12 @@ class Decoded:
 def decode(source: bytes | Path) -> Image:
     """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
 
-    The bytes alone say what it is, whatever the name of the file; of several frames the first is read.
-    EXIF's orientation and an ICC profile are applied where they are sound; transparent parts are laid
-    over white. Raises ImageError for everything that is not a picture of at most `MAX_PIXELS`, or half of
-    that in the `HUNGRY` formats; its text can be shown as it is. Beside `source` and the result it holds at
-    most 5 bytes a pixel, 16 in those.
+    The bytes alone say what it is, whatever the name of the file; of several frames the first that shows
+    something is read. EXIF's orientation and an ICC profile are applied where they are sound, PQ and HLG are
+    brought down to the range of sRGB, and transparent parts are laid over white. Raises ImageError for
+    everything that is not a picture of at most `MAX_PIXELS`, or half of that in the `HUNGRY` formats, and for
+    one that lacks a hundredth of its rows; its text can be shown as it is. Beside `source` and the result it
+    holds at most 5 bytes a pixel, 16 in those, and 8 for a file that breaks off.
     """
     return decode_at_least(source, MAX_PIXELS).image
 

@@ -48,6 +48,8 @@ class Control:
     `phase`: stopped; waiting for a seat, with `before` others before; asking whether the camera may be used;
     starting, until the first frame has come; playing. `problem` names what ended it: what a browser calls an
     error of the camera, or 'silent', 'nothing', 'ended'. `fell_back` says that WebRTC was tried in vain.
+    `turn` counts how often START was pressed, so that what the browser says of one time is not taken for
+    another.
     """
 
     seats: Seats
@@ -59,6 +61,7 @@ class Control:
     before: int = 0
     problem: str = ""
     fell_back: bool = False
+    turn: int = 0
     _since_s: float = 0.0
     _mounted_s: float | None = None
     _streamer: _Streamer = field(default_factory=lambda: _Streamer())
@@ -80,7 +83,7 @@ class Control:
 
     def start(self) -> None:
         """START: take a seat, or stand in line for one."""
-        self.problem, self.phase = "", "waiting"
+        self.problem, self.phase, self.turn = "", "waiting", self.turn + 1
         self._take_seat()
 
     def stop(self, problem: str = "") -> None:

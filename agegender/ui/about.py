@@ -8,18 +8,20 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from agegender.drawing.annotate import draw_box, label_parts
+from agegender.analyzer import Analyzer
+from agegender.drawing.annotate import draw_box
 from agegender.drawing.palette import NEUTRAL
 from agegender.estimation.alignment import align
 from agegender.evaluation import charts
 from agegender.imaging.io import decode, encode_jpeg, encode_png
 from agegender.models.manifest import is_url, load_manifest
 from agegender.places import SAMPLES
-from agegender.text import escape
-from agegender.types import RANGES, Face, Image
+from agegender.text import about, data_url, escape
+from agegender.types import RANGES, Face, Image, Reading
 from agegender.ui import loader
-from agegender.ui.face_cards import show_ranges
+from agegender.ui.face_cards import gender_words
 from agegender.ui.previews import preview
+from agegender.ui.range_charts import age_bars
 
 SAMPLE = SAMPLES / "astronaut.png"
 
@@ -29,82 +31,119 @@ def show_steps(detector: str) -> Steps | None:
     data = SAMPLE.read_bytes()
     readings = preview(data, loader.analyzer(detector)).analysis.readings
     if not readings:
-        st.info("This way of finding faces finds none in the sample. Choose another one in the sidebar.")
+        st.info("This face detector finds no face in the sample. Choose another one in the sidebar.")
         return None
     face, age = readings[0].face, readings[0].age
     steps = picture_steps(decode(data), face)
     seen, found, aligned = st.columns(3)
     with seen:
         st.markdown("**1 · Seen**")
-        st.image(steps.seen, width="stretch", alt="The sample: a portrait of an astronaut")
-        st.caption("A picture is a table of numbers: so much red, green and blue for each of its pixels.")
+        st.html(square(steps.seen, "The sample: a portrait of an astronaut"))
+        st.caption("A photo is a table of numbers: red, green and blue for each of its pixels.")
     with found:
         st.markdown("**2 · Found**")
         marks = "a box and five landmarks" if face.landmarks else "a box"
-        st.image(steps.found, width="stretch", alt=f"The same with {marks} drawn on the face")
+        st.html(square(steps.found, f"The same with {marks} drawn on the face"))
         st.caption(
             "A small net finds the face: a box, both eyes, the nose and the corners of the mouth."
             if face.landmarks
-            else "The face is found: a box around it. This way of finding faces gives no landmarks."
+            else "The face is found: a box around it. This face detector gives no landmarks."
         )
     with aligned:
         st.markdown("**3 · Aligned**")
-        alt = "The face alone, upright and centred"
-        st.image(steps.aligned, width="stretch", alt=alt)
+        st.html(square(steps.aligned, "The face alone, upright and centred", "image/png"))
         st.caption(
-            f"Turned upright, centred and scaled to {CROP_PX}×{CROP_PX} pixels. The net sees "
+            f"Turned upright, centred and scaled to {CROP_PX}×{CROP_PX} pixels. The model sees "
             "this and nothing else."
         )
-    st.markdown(
-        f"**4 · Estimated: {age.range} years, {label_parts(readings[0], ('gender', 'probability'), '')[0]}**"
-    )
-    show_ranges(age)
+    told = about(age.years, age.low, age.high)
+    st.markdown(f"**4 · Estimated: {told}, {gender_words(readings[0].gender)}**")
+    st.html(age_bars(age))
     st.caption(
-        f"The bundled net gives each year of age its probability; here they are summed up in eight ranges. "
-        f"Expected are {age.years:.0f} years, probably {age.low:.0f} to {age.high:.0f}. It says “looks like” "
-        "and not “is”."
+        "The built-in model gives every year of age a probability; here they are summed up in eight groups. "
+        "The best estimate is their mean; the likely range holds the middle 80 %. It says “looks”, not “is”."
     )
     return steps
+
+
+def square(file: bytes, alt: str, kind: str = "image/jpeg") -> str:
+    """Return a square picture as HTML; its place is there before it is."""
+    return f"<img class='square' src='{data_url(file, kind)}' width='512' height='512' alt='{alt}'>"
 
 
 def show_background(steps: Steps | None) -> None:
     """Show what a course on the subject begins with."""
     with st.expander("Computer vision and OpenCV", icon=":material/visibility:"):
         st.markdown(
-            "Computer vision is getting from pixels to meaning: is there a face, where, what does it look "
+            "Computer vision gets from pixels to meaning: is there a face, where is it, what does it look "
             "like? [OpenCV](https://opencv.org) is a free library with the tools of the trade. It turns and "
-            "scales pictures and runs nets."
+            "scales images and runs nets."
         )
     with st.expander("Convolutional nets", icon=":material/grid_on:"):
         st.markdown(
-            "A convolution slides a small table of numbers, a filter, over the picture and notes where it "
+            "A convolution slides a small table of numbers, a filter, over the image and notes where it "
             "fits. Below are two filters for edges. A convolutional net stacks many layers of filters: the "
             "first see edges, later ones eyes or wrinkles. Nobody draws its filters; it learns them from "
-            "thousands of labelled pictures."
+            "thousands of labelled photos."
         )
         if steps:
             for place, picture, way in zip(st.columns(2), steps.edges, ("down", "across"), strict=True):
                 place.image(
                     picture, f"Edges that run {way}", "stretch", alt=f"Edges of the face that run {way}"
                 )
-    with st.expander("Why ranges of age", icon=":material/straighten:"):
+    with st.expander("Why age groups", icon=":material/straighten:"):
         st.altair_chart(
             charts.ranges_chart(), width="stretch", alt=f"The eight ranges of years: {', '.join(RANGES)}"
         )
         st.markdown(
-            "One year more does not show in a face; ten years do. Gil Levi and Tal Hassner "
+            "One year does not show in a face; ten years do. Gil Levi and Tal Hassner "
             "([2015](https://talhassner.github.io/home/publication/2015_CVPR)) therefore had two "
-            "convolutional nets choose among classes: one of the eight ranges of the Adience benchmark, "
-            "which has gaps, and one of two genders. This app began with their nets, and they are still in "
-            "the sidebar. The bundled net gives a probability for every year; the eight ranges are summed "
+            "convolutional nets choose among classes: eight age groups of the Adience benchmark, with gaps "
+            "between them, and two genders. This app began with their nets, and they are still in the "
+            "sidebar. The built-in model gives a probability for every year; the eight groups are summed up "
             "from those."
         )
     with st.expander("What apparent age means", icon=":material/face:"):
         st.markdown(
-            "Apparent age is how old people would take somebody for who see only this picture. Light, "
-            "make-up, a beard, illness and the camera change it. The true age stands on a birth certificate, "
+            "Apparent age is how old people would guess somebody is who see nothing but this photo. Light, "
+            "make-up, a beard, illness and the camera all change it. The true age is on a birth certificate, "
             "not in a face."
         )
+
+
+HARD = {
+    "grace_hopper.jpg": ("Grace Hopper, in her seventies", "Female", (70, 79)),
+    "barbara_jordan.jpg": ("Barbara Jordan, about 40", "Female", (35, 45)),
+    "hiram_revels.jpg": ("Hiram Revels, in his forties", "Male", (40, 49)),
+}
+"""Samples that are hard, by file: who is on them, and of what gender and age, as is known from elsewhere."""
+
+
+def show_fails(analyzer: Analyzer) -> None:
+    """Show how hard samples are read just now, where that is wrong, and why."""
+    for place, (file, (who, gender, years)) in zip(st.columns(len(HARD)), HARD.items(), strict=True):
+        shown = preview((SAMPLES / file).read_bytes(), analyzer)
+        readings = shown.analysis.readings
+        read = verdict(readings[0], gender, years) if readings else "no face found"
+        image = f"<img src='{data_url(shown.thumb)}' height='220' alt='{who}'>"
+        place.html(f"<figure class='map'>{image}<figcaption><b>{who}</b><br>{read}</figcaption></figure>")
+    st.markdown(
+        "It learnt from photos that people labelled, most of them of young adults. What is rare among them "
+        "is read as what it resembles: short hair, a cap or a uniform went mostly with men, and there were "
+        "few old women, few people with dark skin in strong light, and hardly any old photos. It "
+        "states a high probability all the same, as nothing ever told it that it was wrong there. The Lab "
+        "lets you look for more."
+    )
+
+
+def verdict(reading: Reading, gender: str, years: tuple[int, int]) -> str:
+    """Return how a face is read, and what of that is wrong."""
+    age = reading.age
+    told = f"read as {gender_words(reading.gender)}, {about(age.years, age.low, age.high)}"
+    wrong = ["gender wrong"] if reading.gender.label != gender else []
+    if age.high < years[0] or age.low > years[1]:
+        wrong.append("age wrong")
+    return f"{told}: {' and '.join(wrong)}" if wrong else told
 
 
 def show_licences() -> None:
@@ -112,9 +151,9 @@ def show_licences() -> None:
     lines = []
     for spec in load_manifest().values():
         source = f"[source]({spec.source})" if is_url(spec.source) else escape(spec.source)
-        does = "finds faces" if spec.role == "detector" else "estimates age and gender"
+        does = "face detector" if spec.role == "detector" else "age and gender model"
         lines.append(f"- **{escape(spec.title)}** ({does}): {escape(spec.licence)} · {source}")
-    lines.append("- **Sample pictures**: public domain (US Navy, NASA)")
+    lines.append("- **Sample photos**: public domain; samples/README.md has the credits")
     lines.append("- **The code of this app**: MIT")
     st.markdown("\n".join(lines))
 

@@ -3,7 +3,7 @@
 const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.2]]; // long side, JPEG's quality
 const SLOW_MS = 230, FAST_MS = 120; // on the line, from a picture to its answer: smaller or larger ones then
 const LEAST_MS = 66; // between two pictures: more a second would be seen by nobody
-const LOST_MS = 6000; // after so long an answer will not come any more
+const LOST_MS = 3000; // after so long an answer will not come any more
 const COAST_S = 0.3; // for so long a face is expected to go on moving as it did
 const BLOCKS = 6; // a hidden face is about this many blocks wide and high
 
@@ -26,12 +26,12 @@ class Camera {
   // The page runs: `mode` is idle, ask or play.
   told(data, tell) {
     const before = this.data;
-    [this.data, this.tell] = [data, (what) => tell("camera", what)];
+    [this.data, this.tell] = [data, (what) => tell("said", { turn: data.turn, what })];
     this.stage.dataset.mode = data.mode;
     this.video.style.transform = data.mirror ? "scaleX(-1)" : "";
     this.video.style.visibility = data.hide ? "hidden" : "";
     if (data.hide && !before.hide) this.canvas.width = 0; // until the next frame is drawn
-    if (data.mode !== before.mode || data.facing !== before.facing) {
+    if (["mode", "facing", "turn"].some((key) => data[key] !== before[key])) {
       this.close();
       this.turn += 1;
       if (data.mode !== "idle") this.open(this.turn, data.mode === "play");
@@ -208,12 +208,13 @@ class Camera {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+// What is said is a state, not a trigger: Streamlit loses a trigger where one run of the page cuts another short.
+export default function ({ data, parentElement, setStateValue }) {
   const camera = (parentElement.camera ??= new Camera(parentElement));
   globalThis.agegenderCamera = camera;
   const waiting = globalThis.agegenderWire;
   if (waiting && !camera.wire) camera.answered(...waiting);
-  camera.told(data, setTriggerValue);
+  camera.told(data, setStateValue);
   return () => {
     camera.leave();
     camera.stage.remove();

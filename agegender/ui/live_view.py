@@ -18,6 +18,8 @@ from agegender.live.websocket import WebSocket
 CAMERAS = {"Front": "user", "Back": "environment"}
 """What a browser calls the cameras."""
 
+CAMERA_KEY = "live-camera-view"
+
 HERE = Path(__file__).parent
 
 CAMERA = st.components.v2.component(
@@ -77,12 +79,15 @@ def show_camera(control: Control, mirror: bool, hide: bool) -> None:
     words = ALLOW if mode == "ask" else CONNECT if control.wanted else EXPECT
     facing = CAMERAS[control.camera]
     data = {"mode": mode, "facing": facing, "mirror": mirror, "hide": hide, "words": words}
-
-    def heard() -> None:
-        control.camera_said(str(_said("live-camera-view", "camera"))[:100])
-
     with st.container(key="camera"):
-        CAMERA(key="live-camera-view", data=data, on_camera_change=heard)
+        CAMERA(key=CAMERA_KEY, data=data | {"turn": control.turn}, on_said_change=lambda: None)
+
+
+def hear_camera(control: Control) -> None:
+    """Pass on what the browser says of the camera, once, if it is of the last START."""
+    said = _said(CAMERA_KEY, "said")
+    if isinstance(said, dict) and said.get("turn") == control.turn:
+        control.camera_said(str(said.get("what"))[:100])
 
 
 def show_streamers(control: Control, ways: Mapping[str, WebRTC], servers: Sequence[Any]) -> None:

@@ -50,8 +50,9 @@ def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     except ModelError as error:
         st.error(escape(str(error)), icon=":material/error:")
         st.stop()
-    for note in found.notes:
-        st.info(escape(note), icon=":material/info:")
+    for note in found.notes:  # one line; the rest is for whoever asks
+        with st.expander(escape(note.partition(",")[0]), icon=":material/info:"):
+            st.markdown(escape(note))
     return found
 
 
@@ -61,7 +62,7 @@ def _or_instead(name: str, instead: str) -> str:
     except ModelError as error:
         if name != instead:
             place = AUTO if instead == "auto" else load_manifest()[instead].title
-            text = f"{escape(str(error))} Until then “{escape(place)}” takes its place."
+            text = f"{escape(str(error))} “{escape(place)}” is used instead."
             st.warning(text, icon=":material/warning:")
         return instead  # whose own error, if it has one, comes out when it is built
     return name
@@ -75,7 +76,7 @@ def fetch_model(name: str) -> None:
     place = st.empty()
 
     def show(file_name: str, bytes_done: int, bytes_total: int) -> None:
-        text = f"Fetching {escape(file_name)}: {bytes_done / 1e6:.1f} of {bytes_total / 1e6:.1f} MB"
+        text = f"Downloading {escape(file_name)}: {bytes_done / 1e6:.1f} of {bytes_total / 1e6:.1f} MB"
         place.progress(min(1.0, bytes_done / bytes_total), text)
 
     try:

@@ -1,4 +1,4 @@
-"""The measured figures as charts on the page About: how good it is, for whom, and how sure."""
+"""The measured figures as charts on the page About: accuracy, by group too, and confidence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from agegender.evaluation.groups import ANY
 from agegender.text import escape
 
 DATASETS = {
-    "fairface": ("FairFace", "Pictures that training never saw, of the set that it learnt from."),
-    "utkface": ("UTKFace", "Another set, which it never saw any of. Gender from four years on."),
+    "fairface": ("FairFace", "Photos that training never saw, from the data set it learnt from."),
+    "utkface": ("UTKFace", "Another data set, of which it saw nothing. Gender from four years on."),
 }
 
 AGE_KEYS = {"fairface": "age_group_exact", "utkface": "age_mae_years"}
@@ -37,18 +37,18 @@ def show_figures() -> None:
             continue
         report = card.reports[kind]
         with place:
-            st.markdown(f"**{title}** · {report.pictures:,} pictures")
+            st.markdown(f"**{title}** · {report.pictures:,} photos")
             chart = charts.figures_chart(report.values)
             st.altair_chart(chart, width="stretch", alt=charts.described(report.values))
             if "age_mae_years" in report.values:
                 st.markdown(f"Off by **{report.values['age_mae_years']:.1f} years** on average")
             st.caption(text)
-    with st.expander("For whom it is better and worse", icon=":material/groups:"):
+    with st.expander("Accuracy by group", expanded=True, icon=":material/groups:"):
         st.caption("With 95 % intervals. Dashed: everybody together.")
         show_groups(card, of_groups)
-    with st.expander("How sure is how right", icon=":material/balance:"):
+    with st.expander("Is its confidence justified?", icon=":material/balance:"):
         show_reliability(card)
-    with st.expander("Which ages are mixed up", icon=":material/grid_view:"):
+    with st.expander("Confused age groups", icon=":material/grid_view:"):
         show_mixed_up(card)
     with st.expander("The old, by portraits of known age", icon=":material/elderly:"):
         st.caption("Members of the US Congress, whose ages are known to within eight years.")
@@ -60,7 +60,7 @@ def show_figures() -> None:
     with st.expander("Where it is confidently wrong", icon=":material/report:"):
         st.markdown(tables.sure(card))
     with st.expander("When it warns", icon=":material/warning:"):
-        st.caption("Faces with a warning, and how many. Dashed: the faces without any.")
+        st.caption("Faces with each warning, and how many. Dashed: faces without any.")
         show_groups(card, of_warnings)
 
 
@@ -122,8 +122,8 @@ def show_reliability(card: Card) -> None:
             chart = charts.reliability_chart(bins, stated, f"{right}, per cent", first)
             st.altair_chart(chart, width="stretch", alt=f"Stated and {right}: {words}")
     st.caption(
-        "On the dashed line it is right as often as it says. For age: intervals that are meant to hold the "
-        "true age in so many of a hundred cases, and how many did."
+        "On the dashed line it is right as often as it says. For age: ranges that should hold the true age "
+        "in so many of a hundred cases, and how many did."
     )
 
 
@@ -136,5 +136,5 @@ def show_mixed_up(card: Card) -> None:
         f"{name}: {100 * row[i] / max(1, sum(row)):.0f} %"
         for i, (name, row) in enumerate(zip(table.names, table.counts, strict=True))
     )
-    st.altair_chart(charts.mixed_up_chart(table), width="stretch", alt=f"Right by true range: {right}")
-    st.caption("UTKFace. Of a hundred people of a true range, so many are estimated to be in each.")
+    st.altair_chart(charts.mixed_up_chart(table), width="stretch", alt=f"Right by true age group: {right}")
+    st.caption("UTKFace: of a hundred people in each true age group, how many were estimated to be in which.")

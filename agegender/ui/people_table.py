@@ -1,17 +1,17 @@
-"""The table of the people in view: a piece of HTML, as it is drawn anew twice a second."""
+"""Tables of people as pieces of HTML: those in view, drawn anew twice a second, and those of a video."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from agegender.estimation.quality import sentence
 from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_jpeg
 from agegender.live.processor import Latest
-from agegender.text import percent
+from agegender.text import clock, data_url, percent
+from agegender.tracking.people import Person
 from agegender.tracking.tracker import Track
-from agegender.types import Box, Image, Reading
+from agegender.types import Age, Box, Gender, Image, Reading
 
 CROP_PX = 88
 """Twice the size at which a crop is shown, for sharp screens."""
@@ -23,17 +23,6 @@ HEADER = (
     "<th scope='col'>Apparent gender</th><th scope='col'>In view</th></tr></thead>"
 )
 
-# Colours come from the page, so that it fits a light theme as well as a dark one.
-STYLE = (
-    "<style>.people{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums;line-height:1.3}"
-    ".people th,.people td{text-align:left;padding:.35rem .5rem .35rem 0;vertical-align:middle;"
-    "border-bottom:1px solid rgba(128,128,128,.3)}"
-    ".people th{font-weight:600;font-size:.85em;opacity:.75}.people small{opacity:.75}"
-    ".people td:first-child{white-space:nowrap}"  # the number stays beside the crop on a phone
-    ".people img{max-width:none;width:44px;height:44px;border-radius:8px;vertical-align:middle;"
-    "margin-right:.4rem}</style>"
-)
-
 
 def table(latest: Latest, blur: bool) -> str:
     """Return an HTML table with a row for each person in view, from left to right.
@@ -43,29 +32,61 @@ def table(latest: Latest, blur: bool) -> str:
     image = latest.picture if blur else latest.image
     pairs = zip(latest.tracks, latest.analysis.readings, strict=True)
     rows = "".join(row(track, reading, image) for track, reading in pairs)
-    return f"{STYLE}<table class='people'>{HEADER}<tbody>{rows}</tbody></table>"
+    return f"<table class='people'>{HEADER}<tbody>{rows}</tbody></table>"
 
 
 def row(track: Track, reading: Reading, image: Image) -> str:
     """Return one person's row."""
-    age, gender = reading.age, reading.gender
     cells = (
         f"<img alt='' src='{crop(image, reading.face.box)}'/>{track.number}",
-        f"<b>{age.range}</b> {percent(age.range_probability)}<br/>"
-        f"<small>around {age.years:.0f}, from {age.low:.0f} to {age.high:.0f}"
-        f"{warned(reading.warnings)}</small>",
-        f"<b>{gender.label}</b> {percent(gender.probability)}",
+        *known(reading.age, reading.gender, reading.warnings),
         f"{track.seconds:.0f} s",
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def warned(warnings: Collection[str]) -> str:
-    """Return a line of HTML that tells the warnings in words, or nothing where there are none."""
-    return f"<br/>{sentence(warnings)}" if warnings else ""
+def known(age: Age, gender: Gender, warnings: Collection[str]) -> tuple[str, str]:
+    """Return two cells: the age with what to be careful of, and the gender."""
+    caution = f"<br/>⚠ {sentence(warnings)}" if warnings else ""
+    return (
+        f"<b>about {age.years:.0f}</b> · likely {age.low:.0f}–{age.high:.0f}<br/>"
+        f"<small>group {age.range}, {percent(age.range_probability)}{caution}</small>",
+        f"<b>{gender.label}</b> {percent(gender.probability)}",
+    )
 
 
 def crop(image: Image, box: Box) -> str:
     """Return the face in the box as the address of a JPEG picture that lies in the address itself."""
-    data = encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX), quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return data_url(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX), quality=80))
+
+
+def timeline(people: Sequence[Person], seconds: float) -> str:
+    """Return an HTML table with a row a person, in the order of their numbers: what is known, in view when.
+
+    Buttons bear the moment, in seconds, that script.js has the page's video go to.
+    """
+    rows = "".join(_row(person, seconds) for person in people)
+    return f"<table class='people timeline'>{HEADER}<tbody>{rows}</tbody></table>"
+
+
+def _row(person: Person, seconds: float) -> str:
+    first_s = person.spans[0][0]
+    crop = f"<img alt='' src='{data_url(person.crop)}'>{person.number}"
+    who = f"Person {person.number}: go to {clock(first_s)}"
+    cells = (
+        f"<button type='button' class='who' data-seek='{first_s:.2f}' aria-label='{who}'>{crop}</button>",
+        *known(person.age, person.gender, person.warnings),
+        f"<div class='track'>{''.join(_bar(person, span, seconds) for span in person.spans)}</div>"
+        f"<small>{person.seconds:.1f} s</small>",
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _bar(person: Person, span: tuple[float, float], seconds: float) -> str:
+    start_s, end_s = span
+    left, width = 100 * start_s / max(seconds, 0.01), 100 * (end_s - start_s) / max(seconds, 0.01)
+    told = f"Person {person.number} in view from {clock(start_s)} to {clock(end_s)}"
+    return (
+        f"<button type='button' class='bar {person.gender.label.lower()}' data-seek='{start_s:.2f}' "
+        f"style='left:{left:.2f}%;width:{width:.2f}%' aria-label='{told}' title='{told}'></button>"
+    )

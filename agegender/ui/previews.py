@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from agegender.drawing.blur import blur_faces
 from agegender.drawing.view_options import ViewOptions
 from agegender.errors import ImageError
 from agegender.imaging import workers
-from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, margin_crop, scale_down
+from agegender.imaging.geometry import CROP_MARGIN, CROP_PX, at_most, margin_crop, scale_down
 from agegender.imaging.io import decode, encode_jpeg
 from agegender.types import Analysis, Image
 from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
@@ -23,16 +23,21 @@ from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 LARGEST_PX = (1280, 960)
 """The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
 
+THUMB_PX = 320
+"""The longer side of a thumbnail, about twice what is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A picture as it was analysed: `analysis` in the pixels of the picture, the rest as JPEG files.
 
-    `picture` is the whole of it, no larger than `LARGEST_PX`, and `crops` its faces, one a reading.
+    `picture` is the whole of it, no larger than `LARGEST_PX`, `thumb` no larger than `THUMB_PX`, and `crops`
+    its faces, one a reading.
     """
 
     analysis: Analysis
     picture: bytes
+    thumb: bytes
     crops: tuple[bytes, ...]
 
 
@@ -41,7 +46,10 @@ def make_preview(image: Image, analysis: Analysis) -> Preview:
     readings = analysis.resized(image.shape[1], image.shape[0]).readings
     boxes = [reading.face.box for reading in readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
-    return Preview(analysis, encode_jpeg(_shrunk(image), quality=95), crops)
+    small = _shrunk(image)
+    return Preview(
+        analysis, encode_jpeg(small, quality=95), encode_jpeg(at_most(small, THUMB_PX), quality=90), crops
+    )
 
 
 def _shrunk(image: Image) -> Image:
@@ -56,6 +64,12 @@ def _shrunk(image: Image) -> Image:
 def annotated_preview(preview: Preview, look: ViewOptions) -> bytes:
     """Return the preview with boxes and labels, as a JPEG file."""
     return encode_jpeg(_annotate(decode(preview.picture), preview.analysis, look))
+
+
+def annotated_thumb(preview: Preview, look: ViewOptions) -> bytes:
+    """Return the thumbnail with boxes and no labels, as a JPEG file."""
+    plain = replace(look, labels=())
+    return encode_jpeg(_annotate(decode(preview.thumb), preview.analysis, plain, numbers=False), quality=85)
 
 
 def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> bytes:
@@ -84,21 +98,21 @@ def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
     )
 
 
-def _annotate(image: Image, analysis: Analysis, look: ViewOptions) -> Image:
+def _annotate(image: Image, analysis: Analysis, look: ViewOptions, numbers: bool = True) -> Image:
     height_px, width_px = image.shape[:2]
     if look.blur:
         image = blur_faces(image, [r.face for r in analysis.resized(width_px, height_px).readings])
     few = look.shown(analysis)  # heights count in the picture's own pixels, so before it is resized
-    return annotate(
-        image, few.resized(width_px, height_px), labels=look.labels, numbers=len(few.readings) > 1
-    )
+    numbers = numbers and len(few.readings) > 1
+    return annotate(image, few.resized(width_px, height_px), labels=look.labels, numbers=numbers)
 
 
 def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
     """Return the picture in `data`, analysed; the same one is not analysed twice in a session.
 
-    Only so many are analysed at once. Whoever waits reads how many are before them: `tell` is called with
-    that, and with "" when the wait is over. Raises `ImageError` when the picture cannot be read.
+    Only so many are analysed at once. Whoever waits reads how many are ahead of them: `tell` is called with
+    that, and with "" at the start and when the wait is over. Raises `ImageError` when the picture cannot be
+    read.
     """
     if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
         raise ImageError(TOO_LARGE)
@@ -108,6 +122,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
+        tell("")
         with PICTURES.turn(workers.shared().measure(data).memory_mb, lambda before: tell(before_you(before))):
             found = make_preview(*analyze_file(data, analyzer))
     shelf[key] = found  # as the newest
@@ -117,7 +132,7 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
 
 
 def before_you(before: int) -> str:
-    """Return '2 people are before you', or nothing where nobody is."""
+    """Return '2 people are ahead of you', or nothing where nobody is."""
     if not before:
         return ""
-    return f"{before} people are before you" if before > 1 else "1 person is before you"
+    return f"{before} people are ahead of you" if before > 1 else "1 person is ahead of you"

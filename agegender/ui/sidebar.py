@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -17,11 +20,11 @@ from agegender.text import escape
 LABELS: dict[str, Part] = {
     "Gender": "gender",
     "Certainty": "probability",
-    "Age range": "age",
-    "Years": "years",
+    "Age": "years",
+    "Age group": "age",
 }
 
-HIDE_HELP = "Faces become a few plain blocks, in downloads too. A face that is not found is not hidden."
+HIDE_HELP = "Covers each face with a few plain blocks, in downloads too. A face that is missed is not hidden."
 
 
 LEAST_SCORE = 0.7
@@ -32,19 +35,19 @@ def remembered(key: str, default: object) -> dict[str, Any]:
     """Return the arguments of a widget that keeps its value from page to page."""
     # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
     # the first run of another page still gets the default.)
-    widget = f"choose-{key}"
-    st.session_state[widget] = st.session_state.setdefault(key, default)
-    return {"key": widget, "on_change": _remember, "args": (key, widget)}
+    widget, kept = f"choose-{key}", f"kept-{key}"
+    st.session_state[widget] = st.session_state.setdefault(kept, default)
+    return {"key": widget, "on_change": _remember, "args": (kept, widget)}
 
 
-def _remember(key: str, widget: str) -> None:
-    st.session_state[key] = st.session_state[widget]
+def _remember(kept: str, widget: str) -> None:
+    st.session_state[kept] = st.session_state[widget]
 
 
 def look() -> ViewOptions:
     """Draw the settings of what is shown of faces, and return them."""
     score = st.slider(
-        "Least confidence in a face",
+        "Minimum detection confidence",
         LEAST_SCORE,
         0.95,
         step=0.05,
@@ -52,15 +55,17 @@ def look() -> ViewOptions:
         **remembered("score", LEAST_SCORE),
     )
     smallest_px = st.slider(
-        "Smallest face",
+        "Minimum face size",
         0,
         400,
         step=10,
         format="%d px",
-        help="The height of a face in pixels of the picture. Smaller ones are left out.",
+        help="The height of a face in the photo, in pixels. Smaller faces are hidden.",
         **remembered("smallest_px", 0),
     )
-    names = st.pills("Labels tell", LABELS, selection_mode="multi", **remembered("labels", list(LABELS)[:3]))
+    names = st.pills(
+        "Show on labels", LABELS, selection_mode="multi", **remembered("labels", list(LABELS)[:3])
+    )
     blur = st.toggle("Hide faces", help=HIDE_HELP, **remembered("blur", False))
     # At its least it leaves nothing out, however a score is rounded.
     least_score = score if score > LEAST_SCORE else 0.0
@@ -75,19 +80,16 @@ PAGES = (
     ("pages/1_Photos.py", "Photos", ":material/photo_library:"),
     ("pages/2_Live.py", "Live", ":material/videocam:"),
     ("pages/3_Video.py", "Video", ":material/movie:"),
-    ("pages/4_About.py", "About", ":material/info:"),
+    ("pages/4_Lab.py", "Lab", ":material/science:"),
+    ("pages/5_About.py", "About", ":material/info:"),
 )
 """The pages, as the sidebar lists them: file, name, icon."""
 
 
-# Less empty space around a page. And with the keyboard, the tools of every chart and crop would be on the
-# way from one picture to the next, and so would each card, as its few overlapping pixels can be scrolled.
-STYLE = """<style>
-[data-testid="stMainBlockContainer"] {padding-block: 4rem 3rem}
-[data-testid="stElementContainer"]:has([data-testid="stVegaLiteChart"], img[alt$="cut out"])
-[data-testid="stElementToolbar"] {display: none}
-[data-testid="stHorizontalBlock"]:has(img[alt$="cut out"]) {overflow: visible}
-</style>"""
+HERE = Path(__file__).parent
+
+STYLED_S = 0.25
+"""How long a new session waits until the browser has the style: nothing moves then while the page comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,28 @@ class Settings:
 def sidebar() -> Settings:
     """Draw the settings, the same on every page and kept from page to page, and return them."""
     runtime.settle()
-    st.html(STYLE)
+    st.set_page_config(initial_sidebar_state="collapsed")  # where there is room, style.css opens it
+    st.html(HERE / "style.css")
+    if "styled" not in st.session_state:  # what came before the style would move when it comes
+        st.session_state.styled = True
+        time.sleep(STYLED_S)
     specs = load_manifest()
     with st.sidebar:
-        for path, label, icon in PAGES:
-            st.page_link(path, label=label, icon=icon, width="stretch")
+        with st.container(key="pages", gap="xxsmall"):
+            for path, label, icon in PAGES:
+                st.page_link(path, label=label, icon=icon, width="stretch")
         st.space("small")
-        detector = _choose("Finding faces", "detector", DETECTORS, specs)
-        estimator = _choose("Estimating age and gender", "estimator", ESTIMATORS, specs)
-        return Settings(detector, estimator, look())
+        detector = _choose("Face detector", "detector", DETECTORS, specs)
+        estimator = _choose("Age and gender model", "estimator", ESTIMATORS, specs)
+        settings = Settings(detector, estimator, look())
+        st.html(f"<script>{script()}</script>", unsafe_allow_javascript=True)
+    return settings
+
+
+@cache
+def script() -> str:
+    """Return what the pages do in the browser."""
+    return (HERE / "script.js").read_text(encoding="utf-8")
 
 
 def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, ModelSpec]) -> str:
@@ -121,12 +136,12 @@ def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, Model
         **remembered(key, names[0]),
     )
     st.caption(
-        "YuNet, or the bundled detector where YuNet cannot be had" if name == "auto" else facts(specs[name])
+        "YuNet if available, otherwise the built-in detector" if name == "auto" else facts(specs[name])
     )
     return str(name)
 
 
 def facts(spec: ModelSpec) -> str:
     """Return a model's size, where it is and its licence, as Markdown."""
-    where = {"bundled": "bundled", "cached": "fetched", "missing": "is fetched when first used"}
+    where = {"bundled": "built in", "cached": "downloaded", "missing": "downloads on first use"}
     return f"{spec.bytes / 1e6:.1f} MB · {where[store.status(spec)]} · licence: {escape(spec.licence)}"

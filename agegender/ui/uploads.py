@@ -1,21 +1,46 @@
-"""Files that somebody uploads."""
+"""Where photos come from: files, a folder, the clipboard, the camera, samples; kept for the session."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import streamlit as st
 
+from agegender.imaging.formats import PICTURES, endings
+from agegender.imaging.geometry import at_most
+from agegender.imaging.io import decode, encode_jpeg
+from agegender.places import SAMPLES
+from agegender.text import data_url
+
 MAX_PICTURES = 20
-"""How many pictures are analysed, and kept for a session, at once."""
+"""How many photos are kept for a session, and analysed."""
 
 
 MAX_MB = 50
-"""How large a picture's file may be that somebody uploads, in MB of 2**20 bytes, as Streamlit counts."""
+"""How large a photo's file may be, in MB of 2**20 bytes, as Streamlit counts."""
+
+MAX_SESSION_MB = 200
+"""How much all files of a session may take: what one video may."""
 
 
-TOO_LARGE = f"The file is larger than {MAX_MB} MB. Make the picture smaller and try again."
+TOO_LARGE = f"The file is larger than {MAX_MB} MB. Make the photo smaller and try again."
+
+TYPES = [ending[1:] for ending in endings(PICTURES)]
+
+GALLERY = {
+    "astronaut.png": "Eileen Collins, 1998",
+    "patsy_mink.jpg": "Patsy Mink",
+    "john_glenn.jpg": "John Glenn",
+    "hattie_caraway.jpg": "Hattie Caraway",
+    "daniel_inouye.jpg": "Daniel Inouye",
+    "hiram_revels.jpg": "Hiram Revels",
+    "solvay_1927.jpg": "Solvay conference, 1927",
+}
+"""The samples that are offered, by file: who is on them."""
+
+CREDITS = "All samples are in the public domain (NASA, US Congress, Benjamin Couprie)."
 
 
 class Upload(NamedTuple):
@@ -35,6 +60,122 @@ def uploads(
     of each of them, made every time the page runs.
     """
     st.file_uploader(label, kinds, accept_multiple_files=many, max_upload_size=max_mb, key=key)
+    return held(key)
+
+
+def held(key: str) -> list[Upload]:
+    """Return the files that are in the field with this key."""
     held = st.session_state[key]
     files = held if isinstance(held, list) else [held] if held else []
     return [Upload(file.file_id, file.name, file.getvalue()) for file in files]
+
+
+def photos() -> list[Upload]:
+    """Return the photos of this session, oldest first. They are there on every page, until it ends."""
+    kept: list[Upload] = st.session_state.setdefault("photos", [])
+    return kept
+
+
+def opened() -> Upload | None:
+    """Return the photo that is shown large: the one chosen last, if it is still there."""
+    kept = photos()
+    chosen = st.session_state.get("photo_open")
+    return next((each for each in kept if each.file_id == chosen), kept[0] if kept else None)
+
+
+def open_photo(file_id: str) -> None:
+    """Have this photo shown large from the next run on."""
+    st.session_state.photo_open = file_id
+
+
+def add(files: Iterable[Upload]) -> None:
+    """Keep photos for the session, as many as there is room for, and open the first of them.
+
+    One that is there already is only opened. `photos_refused` counts those without room.
+    """
+    kept, first, refused = photos(), True, 0
+    for file in files:
+        room = MAX_SESSION_MB * 2**20 - sum(len(each.data) for each in kept)
+        known = any(each.file_id == file.file_id for each in kept)
+        if not known and (len(kept) >= MAX_PICTURES or len(file.data) > room):
+            refused += 1
+            continue
+        if not known:
+            kept.append(file)
+        if first:
+            open_photo(file.file_id)
+            first = False
+    st.session_state.photos_refused = refused
+
+
+def remove(file_id: str | None = None) -> None:
+    """Forget one photo, or all of them, with what was read from them."""
+    st.session_state.photos = [each for each in photos() if file_id not in (None, each.file_id)]
+    st.session_state.photos_refused = 0
+    if file_id is None:
+        st.session_state.pop("previews", None)
+        st.session_state.photos_cleared = st.session_state.get("photos_cleared", 0) + 1
+
+
+def photo_field(label: str, key: str, many: bool | Literal["directory"] = True) -> None:
+    """Draw a field that photos are dropped into, pasted or chosen; what arrives is kept for the session."""
+    widget = f"{key}-{st.session_state.get('photos_cleared', 0)}"  # a new field once all is cleared
+    st.file_uploader(
+        label,
+        TYPES,
+        accept_multiple_files=many,
+        max_upload_size=MAX_MB,
+        key=widget,
+        on_change=partial(_take, widget),
+    )
+
+
+def _take(widget: str) -> None:
+    taken: set[str] = st.session_state.setdefault("photos_taken", set())
+    new = [file for file in held(widget) if file.file_id not in taken]
+    taken.update(file.file_id for file in new)
+    add(new)
+
+
+def camera() -> None:
+    """Draw the camera, which the browser asks for here and not before; a snapshot is kept for the session."""
+    st.camera_input("Take a photo", key="photos-camera", on_change=_take_snapshot)
+
+
+def _take_snapshot() -> None:
+    snapshot = st.session_state["photos-camera"]
+    if snapshot:
+        number = sum(each.name.startswith("snapshot") for each in photos()) + 1
+        add([Upload(snapshot.file_id, f"snapshot-{number}.jpg", snapshot.getvalue())])
+
+
+def samples() -> None:
+    """Draw the samples as a gallery; one that is clicked is opened."""
+    with st.container(horizontal=True, key="gallery"):
+        for number, (file, title) in enumerate(GALLERY.items()):
+            tile(f"sample-{number}", sample_thumb(file), title, partial(add, [sample(file)]))
+    st.caption(CREDITS)
+
+
+def sample(file: str) -> Upload:
+    """Return one of the samples."""
+    return Upload(f"sample {file}", GALLERY.get(file, file), _sample_bytes(file))
+
+
+@st.cache_resource(show_spinner=False)
+def _sample_bytes(file: str) -> bytes:
+    return (SAMPLES / file).read_bytes()
+
+
+@st.cache_resource(show_spinner=False)
+def sample_thumb(file: str) -> bytes:
+    """Return a sample, small, as a JPEG file; made once for all visitors."""
+    return encode_jpeg(at_most(decode(SAMPLES / file), 320), quality=85)
+
+
+def tile(key: str, picture: bytes | None, title: str, on_click: partial[None], chosen: bool = False) -> None:
+    """Draw a picture (a JPEG file, or none) over its title that works as one button."""
+    with st.container(key=f"tile-{key}", width=128, gap="xxsmall"):
+        image = f"<img src='{data_url(picture)}' alt='' width='128' height='128'>" if picture else ""
+        st.html(f"<div class='thumb{' chosen' if chosen else ''}'>{image}</div>")
+        st.button(title, key=f"open-{key}", on_click=on_click, width="stretch")

@@ -15,12 +15,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from agegender.analyzer import Analyzer
 from agegender.budget import VIDEOS
+from agegender.drawing.view_options import ViewOptions
 from agegender.errors import AgeGenderError
 from agegender.export.people import people_csv, people_json
-from agegender.text import clock, duration
+from agegender.text import duration
 from agegender.tracking.people import Person
-from agegender.ui import timeline
+from agegender.ui import people_table
 from agegender.ui.previews import before_you
+from agegender.ui.results import NO_FACE
 from agegender.video.annotate import Options, Progress
 from agegender.video.apart import annotate_apart
 
@@ -29,10 +31,10 @@ PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens
 VIDEO_MB = 240
 """What one in 4096×2304 takes, most of it for the frames that codecs hold."""
 EVERY_S = 0.4  # how often progress is shown
-NO_FACE = (
-    "No face was found. It helps when faces look towards the camera, are upright, well lit, not covered and "
-    "not very small. Another way of finding faces can be chosen in the sidebar."
-)
+TRIAL_S = 1.0  # so long a start tells about how long all of it will take
+
+Settings = tuple[str, str, Options]
+"""What a result hangs on: the names of detector and estimator, and the options."""
 
 
 UNSURE = "{} seen for a moment only, may be no face, and does not count. The JSON file has it."
@@ -40,13 +42,62 @@ UNSURE = "{} seen for a moment only, may be no face, and does not count. The JSO
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What came of a video: the MP4 file, its width over its height, its seconds, and who is in it."""
+    """What came of a video: the MP4 file, its width over its height, its seconds, who is in it, notes, and
+    the settings that it was made with."""
 
     mp4: bytes
     shape: float
     seconds: float
     people: tuple[Person, ...]
     notes: tuple[str, ...]
+    settings: Settings
+
+
+def choose_options(look: ViewOptions) -> Options:
+    """Return how to look at the video and what to draw, as chosen in the sidebar."""
+    with st.sidebar:
+        per_second = st.slider(
+            "Frames analysed per second (maximum)",
+            1,
+            30,
+            10,
+            help="Fewer are faster; boxes move on between them. To hide faces, every frame is analysed.",
+        )
+    return Options(float(per_second), look)
+
+
+class _BusyError(Exception):
+    """Somebody else's video is worked on."""
+
+
+def settings_of(analyzer: Analyzer, options: Options) -> Settings:
+    """Return what a result with this analyzer and these options hangs on."""
+    return analyzer.detector.name, analyzer.estimator.name, options
+
+
+def estimated_s(file: BytesIO, analyzer: Analyzer, options: Options) -> float | None:
+    """Return about how many seconds the video will take, by its first frames; None where nobody can tell."""
+
+    def give_up(before: int) -> None:
+        if before:
+            raise _BusyError
+
+    try:
+        with VIDEOS.turn(VIDEO_MB, give_up), TemporaryDirectory(prefix="agegender-") as folder:
+            with closing(annotate_apart(file, Path(folder) / "trial.mp4", analyzer, options)) as steps:
+                step = next(step for step in steps if step.elapsed_s >= TRIAL_S or step.part == 1)
+            return step.elapsed_s / step.part if step.part else None
+    except (AgeGenderError, _BusyError):
+        return None  # what is wrong with it is told when it is processed
+
+
+def show_hint(identity: str, data: bytes, analyzer: Analyzer, options: Options) -> None:
+    """Say about how long the video will take; measured once for each video and its settings."""
+    key = identity, settings_of(analyzer, options)
+    if st.session_state.get("video_estimate", ("",))[0] != key:
+        st.session_state.video_estimate = key, estimated_s(BytesIO(data), analyzer, options)
+    if seconds := st.session_state.video_estimate[1]:
+        st.caption(f"Takes about {duration(seconds)}.", width="content")
 
 
 def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | str:
@@ -70,37 +121,49 @@ def _annotate(
                 if time.monotonic() - shown_s >= EVERY_S:
                     show(step)
                     shown_s = time.monotonic()
-        shape = step.picture.shape[1] / step.picture.shape[0]
-        return Result(target.read_bytes(), shape, step.seconds, step.people or (), step.notes)
+        shape, used = step.picture.shape[1] / step.picture.shape[0], settings_of(analyzer, options)
+        return Result(target.read_bytes(), shape, step.seconds, step.people or (), step.notes, used)
+
+
+def show_or_withdraw(result: Result, name: str, options: Options) -> None:
+    """Show the result, or say why not: of faces that are to be hidden by now, nothing is shown or saved."""
+    if options.view.blur and not result.settings[2].view.blur:
+        text = "This video was made with its faces shown. Process it again to hide them."
+        st.info(text, icon=":material/blur_on:")
+    else:
+        show_result(result, name)
 
 
 def show_result(result: Result, name: str) -> None:
-    """Show the annotated video, who is in view when, what is known of each person, and the downloads."""
+    """Show the annotated video, who is in view when and what is known of each person, and the downloads."""
+    st.html(f"<style>[data-testid='stMain'] video {{aspect-ratio: {result.shape:.4f}}}</style>")
     st.video(result.mp4, width=max(160, min(960, round(TALLEST_PX * result.shape))))
     for note in result.notes:
         st.info(note, icon=":material/volume_off:")
     people, stem = tuple(person for person in result.people if person.counted), Path(name).stem
     files = {"Video (MP4)": (result.mp4, "-faces.mp4", "video/mp4")}
     if people:
-        found = "1 person" if len(people) == 1 else f"{len(people)} people"
-        st.markdown(f"**{found}** in {duration(result.seconds)}")
-        st.altair_chart(timeline.chart(people, result.seconds), alt=timeline.description(people))
-        st.html(timeline.table(people))
-        if unsure := len(result.people) - len(people):
-            st.caption(UNSURE.format("One more was" if unsure == 1 else f"{unsure} more were"))
         files["Table (CSV)"] = (people_csv(people).encode(), "-people.csv", "text/csv")
         files["Data (JSON)"] = (people_json(name, result.people).encode(), "-people.json", "application/json")
-    else:
-        st.info(NO_FACE, icon=":material/search_off:")
-    with st.container(horizontal=True):
+    found = "1 person" if len(people) == 1 else f"{len(people)} people"
+    with st.container(horizontal=True, vertical_alignment="center", key="downloads"):
+        if people:
+            st.markdown(f"**{found}** in {duration(result.seconds)}", width="content")
         for label, (content, ending, kind) in files.items():
             icon = ":material/download:"
             st.download_button(label, content, stem + ending, kind, on_click="ignore", icon=icon)
+    if people:
+        st.html(people_table.timeline(people, result.seconds))
+        st.caption("Click a person or a bar to go to that moment.")
+        if unsure := len(result.people) - len(people):
+            st.caption(UNSURE.format("One more was" if unsure == 1 else f"{unsure} more were"))
+    else:
+        st.info(NO_FACE, icon=":material/search_off:")
 
 
 def _show_progress(step: Progress, bar: DeltaGenerator, picture: DeltaGenerator) -> None:
     """Show how far it is, how long it will take, and the newest frame."""
     finer = max(1, max(step.picture.shape) // PREVIEW_PX)
-    left = "" if step.left_s is None else f", about {duration(step.left_s)} left"
-    bar.progress(step.part, f"{clock(step.seconds)} done, {100 * step.part:.0f} %{left}")
+    left = "" if step.left_s is None else f" · about {duration(step.left_s)} left"
+    bar.progress(step.part, f"{100 * step.part:.0f} %{left}")
     picture.image(step.picture[::finer, ::finer], width=PREVIEW_PX // 2, alt="The newest frame")

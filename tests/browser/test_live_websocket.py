@@ -17,6 +17,7 @@ from browsing import (
     serve,
     start,
     stop,
+    switch,
     tasks,
 )
 from clips import clip_of_one, write_mjpeg
@@ -312,9 +313,9 @@ def test_thirty_openings_and_closings_leave_no_thread_and_no_camera(
     stop(page)
     before = tasks(url)
     for _ in range(30):
-        press(page, "START")
+        switch(page, on=True)
         assert eventually(page, lambda: page.evaluate(OPEN_CAMERAS) == 1)
-        press(page, "STOP")
+        switch(page, on=False)
         assert eventually(page, lambda: page.evaluate(OPEN_CAMERAS) == 0)
     assert eventually(page, lambda: tasks(url) <= before + 2), f"{before} threads became {tasks(url)}"
     for _ in range(3):

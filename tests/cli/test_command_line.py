@@ -155,7 +155,7 @@ def test_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Female 90 %" in table[1]
     assert "no face found" in table[2]
     assert run("analyze", "--csv", *paths) == 0
-    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out))
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out.removeprefix("\ufeff")))
     assert tuple(header) == COLUMNS
     assert [row[0] for row in rows] == [str(paths[0])]
     assert run("analyze", "--json", *paths) == 0

@@ -50,6 +50,12 @@ def test_a_tall_screenshot_shows_all_its_faces(analyzer: Analyzer, format: str) 
     assert found == pytest.approx([y + face_px for (_, y), face_px in places.items()], abs=25)
 
 
+def test_the_screenshot_that_was_read_empty_has_five_faces(analyzer: Analyzer, cases: Path) -> None:
+    _, analysis = analyze_file(cases / "tall_8000.jpg", analyzer)
+    assert len(analysis.readings) == 5
+    assert {reading.gender.label for reading in analysis.readings} == {"Male"}
+
+
 @pytest.mark.parametrize("face_px", [24, 40])
 def test_what_a_square_part_shows_the_whole_panorama_shows(analyzer: Analyzer, face_px: int) -> None:
     places = {(x, 100 + x % 300): face_px for x in range(150, 4400, 700)}

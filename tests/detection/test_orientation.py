@@ -57,6 +57,15 @@ def test_a_large_turned_file_is_told_in_its_own_pixels(analyzer: Analyzer, degre
     assert reading.face.box.iou(there.box) > 0.7
 
 
+def test_the_scan_that_lay_on_its_side_is_read_upright(analyzer: Analyzer, cases: Path) -> None:
+    _, analysis = analyze_file(cases / "sideways90.jpg", analyzer)
+    (reading,) = analysis.readings
+    assert analysis.turned_degrees == 90
+    assert (analysis.width_px, analysis.height_px) == (512, 683)
+    assert reading.gender.label == "Male"
+    assert reading.age.years == pytest.approx(35.5, abs=3)
+
+
 def test_who_lies_among_people_who_stand_is_read_by_the_own_turn(analyzer: Analyzer) -> None:
     """The detector finds her as she lies; her landmarks are those of the turned face."""
     image = decode(SAMPLES / "grace_hopper.jpg")[:512, :512]
@@ -113,7 +122,7 @@ CORNERS[:50, :50], CORNERS[50:, :50], CORNERS[50:, 50:], CORNERS[:50, 50:] = 10,
         ({10: 0.7, 20: 0.9, 30: 0.895}, 90, True, 6),
         ({10: 0.8, 20: 0.75, 30: 0.8}, 0, True, 5),  # as good as it is: it stays
         ({30: 0.9}, 180, False, 5),  # nobody as it is: that need not be looked at again
-        ({10: 0.89, 20: 0.95, 30: 0.7}, 0, False, 3),  # nearly sure: it may only be upside down
+        ({10: 0.905, 20: 0.95, 30: 0.7}, 0, False, 3),  # nearly sure: it may only be upside down
     ],
 )
 def test_the_turn_that_shows_most_is_taken(

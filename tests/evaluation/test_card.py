@@ -90,3 +90,15 @@ def test_worst_are_the_groups_whose_whole_interval_is_worse(card: Card) -> None:
             figure = figures["age_mae_years"]
             is_worse = figure.count >= 20 and figure.interval is not None and figure.interval[0] > of_all
             assert (f" {name} " in line) == is_worse, name
+
+
+def test_a_figure_in_a_sentence_is_that_of_the_file(card: Card) -> None:
+    value = card.reports["utkface"].values["age_mae_years"]
+    text = "Ages are off by <!-- figure: utkface age_mae_years -->99.9 years<!-- end --> on average."
+    assert f"-->{value:.1f} years<!--" in rewritten(text, card)
+
+
+def test_the_estimators_card_has_no_figure_that_nobody_makes() -> None:
+    text = CARDS[0].read_text(encoding="utf-8").split("# Model card: `faces.onnx`")[0]
+    text = re.sub(r"<!-- (?:table|figure): .+? -->.*?<!-- end -->", "", text, flags=re.S)
+    assert re.findall(r"\d+\.\d+ (?:%|years|points)", text) == []

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agegender.export.faces import COLUMNS, Named, csv_lines, json_lines, printable, rows, table_lines
+from agegender.export.faces import COLUMNS, MARK, Named, csv_lines, json_lines, printable, rows, table_lines
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
 
 ADA = Reading(
@@ -31,7 +31,7 @@ NOBODY = Analysis(32, 16, (), 0.1)
 
 
 def read_csv(lines: list[str]) -> list[list[str]]:
-    return list(csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True))
+    return list(csv.reader(io.StringIO("\n".join(lines).removeprefix(MARK), newline=""), strict=True))
 
 
 def test_json_is_an_object_a_picture() -> None:
@@ -72,12 +72,19 @@ def test_csv_is_a_row_a_face_below_a_header() -> None:
     assert [ada[key] for key in ("file", "face", "left", "bottom", "score")] == [
         *("a.jpg", "1", "10.0", "150.0", "0.9877")
     ]
-    assert [ada[key] for key in ("age_range", "age_years", "age_low", "age_25–32", "age_38–43")] == [
+    assert [ada[key] for key in ("age_range", "age_years", "age_low", "p_age_25_32", "p_age_38_43")] == [
         *("25–32", "31.3", "22.0", "0.6", "0.2")
     ]
     assert [ben[key] for key in ("face", "gender", "gender_probability", "warnings")] == [
         *("2", "Male", "0.75", "small; blurred")
     ]
+
+
+def test_spreadsheets_take_csv_for_utf_8_and_read_every_header() -> None:
+    header = next(iter(csv_lines([("Zoë.jpg", BOTH)])))
+    assert header.encode().startswith(b"\xef\xbb\xbffile,width_px,")
+    assert "".join(COLUMNS).isascii()
+    assert "p_age_0_2,p_age_4_6," in header and header.count("\ufeff") == 1
 
 
 def test_csv_of_nothing_is_its_header() -> None:
@@ -111,6 +118,8 @@ def test_table_says_what_there_is_to_say() -> None:
     for told in ("2", "Male 75 %", "0–2", "a.jpg", "small, blurred"):
         assert told in ben
     assert "no face" in nobody
+    assert header.index("years") < header.index("likely") < header.index("group")
+    assert ada.index(" 31 ") < ada.index("22–45") < ada.index("25–32")
     assert header.index("file") == ada.index("a.jpg") == nobody.index("b.jpg")
 
 

@@ -19,7 +19,7 @@ from lights import HOPPER, encoded, linear
 
 from agegender.imaging.hdr import TRANSFERS, Transfer
 from agegender.imaging.io import decode, register_heif
-from agegender.imaging.nclx import light_of
+from agegender.imaging.light import light_of
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 NUMBERS = {transfer: number for number, transfer in TRANSFERS.items()}

@@ -19,13 +19,12 @@ from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.models.session import onnx_session
 from agegender.text import escape
-from agegender.types import Age, Box, Estimate, Face, Gender, Image
+from agegender.types import Age, Box, Estimate, Face, Gender, Image, Reading
 from agegender.ui import loader
-from agegender.ui.about import CROP_PX, SOBEL, filtered, picture_steps, with_landmarks
+from agegender.ui.about import CROP_PX, SOBEL, filtered, picture_steps, verdict, with_landmarks
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "astronaut.png"
-PAGE = str(ROOT / "pages" / "4_About.py")
 
 
 class Nobody:
@@ -55,7 +54,7 @@ class Somebody(Nobody):
 def opened() -> AppTest:
     # From home, as pages link to each other by paths of the whole app.
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    page = page.switch_page("pages/4_About.py").run()
+    page = page.switch_page("pages/5_About.py").run()
     assert [exception.value for exception in page.exception] == []
     return page
 
@@ -71,19 +70,49 @@ def texts(page: AppTest) -> str:
 def test_the_sample_goes_through_the_real_pipeline_step_by_step() -> None:
     page = opened()
     reading = build_analyzer()(decode(SAMPLE)).readings[0]
-    assert f"4 · Estimated: {reading.age.range} years, {reading.gender.label} " in texts(page)
-    alts = [image.proto.imgs[0].alt for image in page.get("image")]
-    assert len(alts) == 5 and all(alts)  # seen, found, aligned; two filters
+    age = reading.age
+    told = f"about {age.years:.0f} (likely {age.low:.0f}–{age.high:.0f}), {reading.gender.label} "
+    assert f"4 · Estimated: {told}" in texts(page)
+    assert html(page).count("class='square'") == 3  # seen, found, aligned
+    assert html(page).count("class='bars'") == 1
     charts = [*page.get("arrow_vega_lite_chart"), *page.get("vega_lite_chart")]
-    # Estimated; the ranges; a data set each; their groups and warnings; gender twice and age; ages mixed up.
-    assert len(charts) >= 2 + 2 + 4 + 3 + 1
+    # The ranges; a data set each; their groups and warnings; gender twice and age; ages mixed up.
+    assert len(charts) >= 1 + 2 + 4 + 3 + 1
+
+
+def test_the_contents_lead_to_every_section() -> None:
+    page = opened()
+    contents = page.markdown[0].value
+    for header in page.header:
+        assert f"[{header.value}](#{header.value.lower().replace(' ', '-')})" in contents
+    assert [box.label for box in page.expander if box.proto.expanded] == ["Accuracy by group"]
+
+
+@pytest.mark.parametrize(
+    ("p_female", "low", "told"),
+    [
+        (0.9, 70.0, ""),
+        (0.1, 70.0, "gender wrong"),
+        (0.9, 20.0, "age wrong"),
+        (0.1, 20.0, "gender wrong and age wrong"),
+    ],
+)
+def test_what_is_wrong_about_a_hard_sample_is_said(p_female: float, low: float, told: str) -> None:
+    age = Age((0.0,) * 7 + (1.0,), low + 5, low, low + 10)
+    words = verdict(Reading(Face(Box(0, 0, 9, 9), 0.9), age, Gender(p_female)), "Female", (70, 79))
+    assert words.partition("): ")[2] == told
+    assert words.startswith(f"read as {'Female' if p_female > 0.5 else 'Male'} 90 %, about {low + 5:.0f} ")
+
+
+def html(page: AppTest) -> str:
+    return "".join(element.proto.body for element in page.get("html"))
 
 
 def test_figures_are_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Somebody())
     page, reports = opened(), card.read().reports
     assert f"Off by **{reports['utkface'].values['age_mae_years']:.1f} years**" in texts(page)
-    assert f"**FairFace** · {reports['fairface'].pictures:,} pictures" in texts(page)
+    assert f"**FairFace** · {reports['fairface'].pictures:,} photos" in texts(page)
     assert "gender right: " in described(reports["fairface"].values)
 
 
@@ -123,7 +152,7 @@ def test_every_model_is_there_with_its_licence(monkeypatch: pytest.MonkeyPatch) 
         assert escape(spec.title) in shown and escape(spec.licence) in shown
 
 
-@pytest.mark.parametrize(("stub", "told"), [(Somebody(), "no landmarks"), (Nobody(), "finds none")])
+@pytest.mark.parametrize(("stub", "told"), [(Somebody(), "no landmarks"), (Nobody(), "finds no face")])
 def test_what_a_detector_does_not_give_is_said(
     monkeypatch: pytest.MonkeyPatch, stub: Nobody, told: str
 ) -> None:

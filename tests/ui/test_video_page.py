@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from agegender.cli import console
 from agegender.cli.main import main
 from agegender.text import clock
 from agegender.tracking.people import Person
-from agegender.ui import loader, timeline, video_result
+from agegender.ui import loader, people_table, video_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,10 +92,10 @@ def test_a_video_shows_its_people_and_leaves_no_file(stub: Stub, tmp_path: Path,
     calls = stub.calls
     press(page, "Find faces")
     assert stub.calls - calls == 20
-    assert "**1 person** in 2 seconds" in [text.value for text in page.markdown]
+    assert "**1 person** in 2 s" in [text.value for text in page.markdown]
     assert len(page.get("video")) == 1
-    assert len(page.get("arrow_vega_lite_chart")) + len(page.get("vega_lite_chart")) == 1
-    assert all(words in html(page) for words in ("<b>25–32</b> 70 %", "<b>Female</b> 97 %", "2.0 s"))
+    known = ("<b>about 29</b> · likely 22–37", "group 25–32, 70 %", "<b>Female</b> 97 %", "2.0 s")
+    assert all(words in html(page) for words in known)
     assert downloads(page) == ["Video (MP4)", "Table (CSV)", "Data (JSON)"]
     assert list(temporary.iterdir()) == []
     assert "Stop" not in [button.label for button in page.button]
@@ -147,7 +149,7 @@ def test_what_is_no_video_is_told_and_another_can_follow(tmp_path: Path, tempora
 @pytest.mark.usefixtures("stub")
 def test_a_video_without_faces_says_so(tmp_path: Path) -> None:
     page = press(video_page(make(tmp_path / "dark.mp4", level=20)), "Find faces")
-    assert "No face was found" in page.info[0].value
+    assert "**No faces found.**" in page.info[0].value
     assert downloads(page) == ["Video (MP4)"]
 
 
@@ -161,8 +163,54 @@ def test_the_sample_is_made_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_times_are_told_as_players_do() -> None:
     assert [clock(seconds) for seconds in (0, 5.4, 65, 599.6)] == ["0:00", "0:05", "1:05", "10:00"]
-    person = Person(3, AGE, GENDER, ((0.0, 2.0), (61.0, 65.0)), b"")
-    assert timeline.description([person]) == "Person 3: 0:00 to 0:02, 1:01 to 1:05"
+
+
+def test_every_bar_lies_where_its_person_is_in_view_and_leads_there() -> None:
+    person = Person(3, AGE, GENDER, ((0.0, 2.0), (60.0, 65.0)), b"")
+    table = people_table.timeline([person], 100.0)
+    bars = re.findall(r"class='bar (\w+)' data-seek='([\d.]+)' style='(.*?)' aria-label='(.*?)'", table)
+    assert bars == [
+        ("female", "0.00", "left:0.00%;width:2.00%", "Person 3 in view from 0:00 to 0:02"),
+        ("female", "60.00", "left:60.00%;width:5.00%", "Person 3 in view from 1:00 to 1:05"),
+    ]
+    assert "data-seek='0.00' aria-label='Person 3: go to 0:00'" in table
+
+
+def test_a_result_stays_from_page_to_page_and_says_when_settings_changed(stub: Stub, tmp_path: Path) -> None:
+    page = press(video_page(make(tmp_path / "in.mp4")), "Find faces")
+    page.switch_page("pages/1_Photos.py").run()
+    calls = stub.calls
+    page.switch_page("pages/3_Video.py").run()
+    assert (len(good(page).get("video")), stub.calls) == (1, calls)
+    assert "Still here: in\\.mp4" in [caption.value for caption in page.caption]
+    told = "**Settings changed: process again.**"
+    assert told not in [text.value for text in page.markdown]
+    page.sidebar.slider(key="choose-score").set_value(0.8).run()
+    assert told in [text.value for text in good(page).markdown]
+    assert len(press(page, "Process again").get("video")) == 1
+    assert told not in [text.value for text in page.markdown]
+
+
+@pytest.mark.usefixtures("stub")
+def test_what_shows_faces_is_withdrawn_when_they_are_to_be_hidden(tmp_path: Path) -> None:
+    page = press(video_page(make(tmp_path / "in.mp4")), "Find faces")
+    page.sidebar.toggle(key="choose-blur").set_value(True).run()
+    assert (len(good(page).get("video")), downloads(page)) == (0, [])
+    assert "data:image" not in html(page)
+    assert "made with its faces shown" in page.info[0].value
+    press(page, "Process again")
+    assert len(page.get("video")) == 1
+    assert len(downloads(page)) == 3
+
+
+@pytest.mark.usefixtures("stub")
+def test_about_how_long_it_will_take_is_told_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "in.mp4", seconds=4.0)
+    steps = [SimpleNamespace(elapsed_s=2.0, part=0.025)]
+    monkeypatch.setattr(video_result, "annotate_apart", lambda *_: (step for step in steps))
+    assert "Takes about 1 min 20 s." in [caption.value for caption in video_page(path).caption]
 
 
 @pytest.mark.usefixtures("stub")
@@ -171,7 +219,7 @@ def test_the_command_writes_the_video_and_tables(tmp_path: Path, capsys: pytest.
     out, table, data = (str(tmp_path / name) for name in ("out.mp4", "out.csv", "out.json"))
     assert main(["video", source, "--out", out, "--csv", table, "--json", data, "--per-second", "5"]) == 0
     assert "Female 97 %" in capsys.readouterr().out
-    with Path(table).open(encoding="utf-8", newline="") as file:
+    with Path(table).open(encoding="utf-8-sig", newline="") as file:
         assert [row["seconds"] for row in csv.DictReader(file)] == ["2.0"]
     assert json.loads(Path(data).read_text(encoding="utf-8"))["people"][0]["seconds"] == 2.0
     before = Path(out).read_bytes()

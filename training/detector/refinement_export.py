@@ -33,7 +33,8 @@ INVENTED = 0.01
 
 
 class Exported(nn.Module):
-    """(n, 64, 64, 3) BGR bytes and the first stage's scores, (n,) → scores, (n,), and points, (n, 7, 2)."""
+    """(n, 64, 64, 3) BGR bytes and the first stage's scores, (n,) → scores, (n,), points, (n, 7, 2), and the
+    second stage's judgement alone, (n,)."""
 
     def __init__(self, net: RefinementNet) -> None:
         super().__init__()
@@ -44,9 +45,9 @@ class Exported(nn.Module):
     def together(self, logits: Tensor, scores: Tensor) -> Tensor:
         return self.both[0] + self.both[1] * logits + self.both[2] * torch.logit(scores, 1e-4)
 
-    def forward(self, crops: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, crops: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, points = self.net(crops.permute(0, 3, 1, 2).float())
-        return self.together(logits, scores).sigmoid(), points
+        return self.together(logits, scores).sigmoid(), points, logits.sigmoid()
 
 
 def put_together(exported: Exported, data: Candidates) -> None:
@@ -84,8 +85,8 @@ def write(exported: Exported, target: Path) -> None:
         str(target),
         dynamo=False,
         input_names=["crops", "scores"],
-        output_names=["score", "points"],
-        dynamic_axes={name: {0: "n"} for name in ("crops", "scores", "score", "points")},
+        output_names=["score", "points", "is_face"],
+        dynamic_axes={name: {0: "n"} for name in ("crops", "scores", "score", "points", "is_face")},
     )
     halve(target)
 

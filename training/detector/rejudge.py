@@ -177,11 +177,9 @@ def write(net: Correction, source: Path, target: Path, raised: float) -> None:
         helper.make_node("Gemm", ["correction.2", names[2], names[3]], ["correction.3"], transB=1),
         helper.make_node("Reshape", ["correction.3", "correction.flat"], ["correction.4"]),
         helper.make_node("Add", [LOGITS, "correction.4"], ["judged"]),
-        helper.make_node("Sigmoid", ["judged"], ["is_face"]),
     ]
     for node in reversed(nodes):
         graph.node.insert(at, node)
-    graph.output.append(helper.make_tensor_value_info("is_face", onnx.TensorProto.FLOAT, ["n"]))
     constant = next(tensor for tensor in graph.initializer if tensor.name == "onnx::Add_175")
     moved = numpy_helper.to_array(constant) + np.float32(raised)
     constant.CopyFrom(numpy_helper.from_array(np.asarray(moved, np.float32), constant.name))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
-from agegender.imaging.av1 import color_numbers
 from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Primaries, Transfer
 
 MAX_BOXES = 2_000
@@ -22,7 +23,7 @@ class Light(NamedTuple):
 def light_of(data: bytes) -> Light | None:
     """Return what the file of a PNG, AVIF or HEIC picture says of its light; None where that is as usual."""
     if data[4:8] == b"ftyp":
-        coded = (pair for pair in color_numbers(data) if pair[1] in TRANSFERS)
+        coded = (pair for pair in _av1_numbers(data) if pair[1] in TRANSFERS)
         numbers = _nclx(data) or next(coded, ())
     elif data.startswith(b"\x89PNG"):
         numbers = _cicp(data)
@@ -93,3 +94,77 @@ def _associated(ipma: memoryview, item: int) -> tuple[int, ...]:
             return tuple(int.from_bytes(ipma[at : at + index_size], "big") & mask for at in starts)
         place = end
     return ()
+
+
+# A sequence header with its size before it, as pictures in AVIF files begin; before it a delimiter or none.
+_AV1_START = re.compile(rb"(?:mdat|\x12\x00)\x0a([\x05-\x40])", re.DOTALL)
+
+
+MAX_SEQUENCE_HEADERS = 8
+
+
+def _av1_numbers(data: bytes) -> list[tuple[int, int]]:
+    """Return the primaries and transfer (ITU-T H.273) of the pictures in an AVIF file that tell them."""
+    starts = islice(_AV1_START.finditer(data), MAX_SEQUENCE_HEADERS)
+    found = (_sequence_color(data[start.end() : start.end() + start[1][0]]) for start in starts)
+    return [numbers for numbers in found if numbers]
+
+
+class _Bits:
+    """Reads bits, the highest first; 0 where there are no more."""
+
+    def __init__(self, data: bytes) -> None:
+        self.value, self.left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def __call__(self, count: int) -> int:
+        self.left -= count
+        return (self.value >> self.left) & ((1 << count) - 1) if self.left >= 0 else 0
+
+
+def _sequence_color(header: bytes) -> tuple[int, int] | None:
+    """Return primaries and transfer of a sequence header (AV1, 5.5.1 and 5.5.2); None where it has none."""
+    bits = _Bits(header)
+    profile, _, reduced = bits(3), bits(1), bits(1)
+    if reduced:
+        bits(5)  # seq_level_idx
+    elif not _skip_operating_points(bits):
+        return None
+    width_bits, height_bits = bits(4) + 1, bits(4) + 1
+    bits(width_bits + height_bits)
+    if not reduced and bits(1):  # frame_id_numbers_present_flag
+        bits(7)
+    bits(3)  # 128×128 superblocks, filter_intra, intra_edge_filter
+    if not reduced:
+        _skip_tools(bits)
+    bits(3)  # superres, cdef, restoration
+    if bits(1) and profile == 2:  # high_bitdepth
+        bits(1)
+    if profile != 1:
+        bits(1)  # mono_chrome
+    return (bits(8), bits(8)) if bits(1) else None
+
+
+def _skip_operating_points(bits: _Bits) -> bool:
+    """Go past what only sequences have; return whether that could be done."""
+    if bits(1):  # timing_info_present_flag: not of pictures
+        return False
+    delays = bits(1)  # initial_display_delay_present_flag
+    for _ in range(bits(5) + 1):
+        bits(12)
+        if bits(5) > 7:  # seq_level_idx, above which there is a tier
+            bits(1)
+        if delays and bits(1):
+            bits(4)
+    return True
+
+
+def _skip_tools(bits: _Bits) -> None:
+    bits(4)  # interintra, masked, warped and dual
+    order = bits(1)
+    if order:
+        bits(2)
+    screen_content = bits(1) or bits(1)  # seq_choose_screen_content_tools, or forced
+    if screen_content and not bits(1):  # seq_choose_integer_mv
+        bits(1)
+    if order:
+        bits(3)

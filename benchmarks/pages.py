@@ -1,0 +1,97 @@
+"""How long the pages take in a browser: a first visit of each, and drawing 20 photos anew.
+
+    python -m benchmarks.pages [--rounds 3]
+
+Serves the app and opens it in Chromium. A first visit is a fresh window, with the server warm: from the
+address to the page's last element, charts included. Drawing anew is a click on *Age group* in the sidebar
+with 20 photos analysed: until the page has run and the open photo is another picture. Medians over the
+rounds; run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests")]
+
+from browsing import UPLOAD, chromium, serve  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PAGES = ("", "Photos", "Live", "Video", "Lab", "About")
+DONE = """() => document.querySelector("[data-test-script-state=notRunning]")
+    && !document.querySelector("[data-testid=stSkeleton]")
+    && [...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
+        .every(chart => chart.querySelector("canvas, svg"))
+    && [...document.images].every(image => image.complete)"""
+
+
+def first_visit_s(browser: Browser, url: str, path: str) -> float:
+    """Return how long it takes until a page is complete in a fresh window."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        start_s = time.perf_counter()
+        page.goto(f"{url}/{path}")
+        page.locator("h1").wait_for()
+        page.wait_for_function(DONE, polling=20)
+        return time.perf_counter() - start_s
+
+
+def with_20_photos(page: Page, url: str) -> None:
+    """Open Photos and have 20 of them analysed."""
+    page.goto(f"{url}/Photos")
+    data = (ROOT / "samples" / "solvay_1927.jpg").read_bytes()
+    page.wait_for_selector(UPLOAD, state="attached")
+    files = [{"name": f"{i}.jpg", "mimeType": "image/jpeg", "buffer": data} for i in range(20)]
+    page.set_input_files(UPLOAD, files)  # type: ignore[arg-type]
+    page.get_by_text("580 faces in 20 photos").wait_for(timeout=300_000)
+    page.wait_for_function(DONE)
+
+
+def redraw_s(page: Page) -> float:
+    """Return how long it takes until a changed label is drawn."""
+    photo = page.locator(".photo > img").first
+    before = photo.get_attribute("src")
+    start_s = time.perf_counter()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Age group").click()
+    page.wait_for_function(
+        "before => document.querySelector('.photo > img')?.src != before", arg=before, polling=20
+    )
+    page.wait_for_function(DONE, polling=20)
+    return time.perf_counter() - start_s
+
+
+def main() -> None:
+    """Measure and print."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    with (
+        TemporaryDirectory() as folder,
+        serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url,
+        chromium() as browser,
+    ):
+        for path in PAGES:  # the server is warm after this
+            first_visit_s(browser, url, path)
+        for path in PAGES:
+            seconds = [first_visit_s(browser, url, path) for _ in range(rounds)]
+            print(f"first visit of {path or 'Home':<8} {statistics.median(seconds):5.2f} s", flush=True)
+        with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+            page = context.new_page()
+            with_20_photos(page, url)
+            seconds = [redraw_s(page) for _ in range(rounds)]
+            nodes = page.evaluate("document.querySelectorAll('*').length")
+            print(f"20 photos drawn anew {statistics.median(seconds):.2f} s ({nodes} DOM nodes)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""What holds on every page: nothing jumps, everybody can use it, a phone shows all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from browsing import UPLOAD
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("mirror")]
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+STILL = "[data-test-script-state=notRunning]"
+
+# Shifts within half a second of a click or a key are the visitor's own, and do not count: web.dev/cls.
+WATCH = """new PerformanceObserver(list => {
+    for (const shift of list.getEntries())
+        if (!shift.hadRecentInput) (window.shifts ??= []).push(shift.value);
+}).observe({type: "layout-shift", buffered: true});"""
+
+
+HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")]
+    .filter(heading => heading.checkVisibility()).map(heading => Number(heading.tagName[1]))"""
+
+
+def come(page: Page) -> None:
+    """Wait for a page as it is after a first visit."""
+    page.locator(STILL).wait_for(state="attached")
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def photos(page: Page) -> None:
+    come(page)
+    page.set_input_files(UPLOAD, [SAMPLES / "solvay_1927.jpg", SAMPLES / "patsy_mink.jpg"])
+    page.get_by_text("30 faces in 2 photos").wait_for()
+
+
+def home(page: Page) -> None:
+    come(page)
+    page.set_input_files(UPLOAD, SAMPLES / "john_glenn.jpg")
+    page.get_by_role("link", name="john_glenn.jpg in Photos").wait_for()
+
+
+def video(page: Page) -> None:
+    come(page)
+    page.get_by_text("Sample", exact=True).click()
+    page.get_by_role("button", name="Find faces").click()
+    page.locator(".timeline tbody tr").first.wait_for(timeout=120_000)
+
+
+def lab(page: Page) -> None:
+    come(page)
+    page.get_by_text("Cover the face patch by patch").click()
+    page.get_by_role("img", name="Where covering a patch changes the age").wait_for()
+
+
+USED: dict[str, Callable[[Page], None]] = {
+    "": home,
+    "Photos": photos,
+    "Live": come,
+    "Video": video,
+    "Lab": lab,
+    "About": come,
+}
+
+
+@pytest.mark.parametrize("path", USED)
+@pytest.mark.parametrize("width_px", [1280, 360])
+def test_nothing_jumps_while_a_page_comes_and_is_used(
+    page: Page, app_url: str, path: str, width_px: int
+) -> None:
+    page.set_viewport_size({"width": width_px, "height": 900})
+    page.add_init_script(WATCH)
+    page.goto(f"{app_url}/{path}")
+    USED[path](page)
+    page.locator(STILL).wait_for(state="attached")
+    shifts = page.evaluate("window.shifts ?? []")
+    assert sum(shifts) < 0.05, shifts
+
+
+@pytest.mark.parametrize("path", USED)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(browser: Browser, app_url: str, path: str, scheme: Any) -> None:
+    with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.goto(f"{app_url}/{path}")
+        USED[path](page)
+        page.locator(STILL).wait_for(state="attached")
+        page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        violations = [
+            (each["impact"], each["id"], [node["html"][:120] for node in each["nodes"]][:3])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert violations == []
+        levels = page.evaluate(HEADINGS)
+        assert levels[0] == 1 and all(below - above <= 1 for above, below in pairwise(levels)), levels
+
+
+@pytest.mark.parametrize("path", USED)
+def test_nothing_sticks_out_on_a_small_phone(page: Page, app_url: str, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.goto(f"{app_url}/{path}")
+    USED[path](page)
+    script = """root => [...root.querySelectorAll('img, p, h1, h2, h3, button, table, canvas, [data-testid]')]
+        .filter(e => e.getClientRects().length && e.checkVisibility({checkOpacity: true}))
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
+        .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
+    assert page.get_by_test_id("stMain").evaluate(script) == []
+
+
+def test_the_page_describes_itself(page: Page, app_url: str) -> None:
+    page.goto(app_url)
+    come(page)
+    description = page.locator('meta[name="description"]').get_attribute("content")
+    assert description and "apparent age and gender" in description
