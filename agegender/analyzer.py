@@ -21,7 +21,7 @@ from agegender.estimation.apparent import Apparent
 from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.quality import warnings_of
 from agegender.imaging import workers
-from agegender.imaging.io import Decoded, read
+from agegender.imaging.io import Decoded
 from agegender.models import store
 from agegender.models.download import Progress
 from agegender.models.manifest import load_manifest
@@ -155,7 +155,7 @@ SHARP_PX = 128
 for the 112 of the bundled net, 100 for a card. Of a larger one less than all is used."""
 
 
-Decode = Callable[[bytes, int], Decoded]
+Decode = Callable[[bytes | Path, int], Decoded]
 """What decodes a file, at a long side of at least so many pixels: by a worker, or `io.decode_at_least`."""
 
 UNSHARP = "The picture is too large to be read whole, so what is seen of small faces is less certain."
@@ -163,17 +163,16 @@ UNSHARP = "The picture is too large to be read whole, so what is seen of small f
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A file's bytes, what of its picture is enough to find faces, and what decodes more of it."""
+    """A file, what of its picture is enough to find faces, and what decodes more of it."""
 
-    data: bytes
+    source: bytes | Path
     decoded: Decoded
     decode: Decode
 
 
 def look(source: bytes | Path, decode: Decode = workers.decode_at_least) -> Look:
     """Return a first look at a file; raises `ImageError` where it cannot be read."""
-    data = source if isinstance(source, bytes) else read(source)
-    return Look(data, decode(data, LOOK_PX), decode)
+    return Look(source, decode(source, LOOK_PX), decode)
 
 
 def analyze_file(
@@ -193,7 +192,7 @@ def analyze_file(
     smallest_px = min((min(face.box.width, face.box.height) for face in standing.faces), default=SHARP_PX)
     if smallest_px < SHARP_PX:
         try:
-            larger = first.decode(first.data, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
+            larger = first.decode(first.source, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
         except ImageError:  # the smaller one could be read
             notes = (*notes, UNSHARP)
         else:

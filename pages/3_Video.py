@@ -53,6 +53,7 @@ def choose_video() -> Upload | None:
         return Upload("sample", "sample.mp4", sample())
     most_mb, key = MAX_BYTES // 1_000_000, "video-file"
     st.file_uploader(f"A video, {LIMITS}", TYPES, max_upload_size=most_mb, key=key, on_change=take_video)
+    uploads.tell_if_lost(key, "video")
     kept: Upload | None = state.get("video_file")
     if kept and not state[key]:
         st.caption(f"Still here: {escape(kept.name)}")

@@ -254,6 +254,11 @@ def test_a_cache_that_may_only_be_read_is_used_and_what_is_missing_reported(serv
         (folder / NAME).write_bytes(CONTENT)
         folder.chmod(0o555)
         there = run()
+        folder.chmod(0)
+        shut = run()
+        folder.chmod(0o755)
+        assert (shut.returncode, shut.stderr) == (1, "")
+        assert "Make that folder writable, or set AGEGENDER_CACHE" in shut.stdout
         assert (missing.returncode, missing.stderr, server.asked) == (1, "", 0)
         assert "Make that folder writable, or set AGEGENDER_CACHE" in missing.stdout
         assert (there.returncode, there.stdout) == (0, f"{folder / NAME}\n")

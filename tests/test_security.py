@@ -127,3 +127,15 @@ def test_what_goes_wrong_inside_is_not_told(visitor: Visitor, url: str) -> None:
 def test_nothing_is_reported_of_how_it_is_used(visitor: Visitor) -> None:
     assert visitor.session_id
     assert not visitor.config.gather_usage_stats
+
+
+@pytest.mark.parametrize(("page", "what"), [("Photos", "pictures"), ("Video", "video")])
+def test_files_from_before_a_restart_are_asked_for_again(url: str, page: str, what: str) -> None:
+    """The browser of an open tab still names files that the server has lost."""
+    with Visitor(url, page) as visitor:
+        visitor.run()
+        visitor.name_lost_file()
+        visitor.run()
+        texts = visitor.texts()
+        assert f"The server was restarted; please add the {what} again." in texts
+        assert not any("exception" in text for text in texts)

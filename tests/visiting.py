@@ -133,6 +133,15 @@ class Visitor:
         for info in before.file_uploader_state_value.uploaded_file_info if before else ():
             self.request("DELETE", info.file_urls.delete_url)
 
+    def name_lost_file(self) -> None:
+        """Have the page's uploader name a file that the server does not have."""
+        uploader = self.widget("file_uploader").file_uploader
+        state = WidgetState(id=uploader.id)
+        info = state.file_uploader_state_value.uploaded_file_info.add()
+        info.name, info.size, info.file_id = "lost.jpg", 1, str(uuid.uuid4())
+        info.file_urls.file_id = info.file_id
+        self._states[uploader.id] = state
+
     def upload_urls(self, name: str) -> FileURLs:
         """Return where a file may be put."""
         message = BackMsg()

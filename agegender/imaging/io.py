@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import PIL.Image
 import pillow_heif
@@ -193,6 +194,13 @@ def pixels_of(data: bytes) -> int:
 
 def read(path: Path) -> bytes:
     """Return what is in a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
+    with reading(path) as file:
+        return file.read()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Give, for `with`, a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
     try:
         if path.is_dir():
             raise ImageError(f"“{path}” is a folder. Choose a picture in it.")
@@ -202,7 +210,8 @@ def read(path: Path) -> bytes:
             raise ImageError(f"“{path}” is not a file. Choose a picture.")
         if path.stat().st_size > MAX_BYTES:
             raise ImageError(TOO_MANY_BYTES)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise ImageError(
             f"“{path}” cannot be opened ({error.strerror}). Check that you may read it."

@@ -21,6 +21,7 @@ import PIL.Image
 from agegender import runtime
 from agegender.errors import ImageError
 from agegender.imaging import color, io
+from agegender.imaging.shared_memory import KEPT_BYTES
 from agegender.types import Image
 
 try:
@@ -29,17 +30,15 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 MB = 2**20
-KEPT_BYTES = 12 * MB
-"""So much of a block is kept for the next picture: fresh memory costs half a millisecond a megabyte."""
-
-MOST_MB = 360
+MOST_MB = 380
 """What one picture may take, its pixels among it, whatever it says of itself."""
 
-OPENING_MB, OPENING_SECONDS = 64, 0.5
+OPENING_MB, OPENING_SECONDS = 80, 0.5
 """What looking at the head of a file may take beside twice its bytes, and the seconds of computing."""
 
-SPARE_MB = 48
-"""What decoding takes beside the picture: tables, tiles, metadata."""
+SPARE_MB, SLACK_MB = 16, 64
+"""What decoding takes beside the picture: tables, tiles, metadata. The limit is set further off, as it is one
+of address space, of which decoders' threads take more than memory."""
 
 LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
 """Bytes a pixel that decoders and Pillow hold at most. Else it is 4, and up to 10 in progressive JPEGs."""
@@ -56,7 +55,7 @@ class Sandbox:
     ) -> None:
         self.errands, self.answers, self.blocks = errands, answers, blocks
         self.block: mmap.mmap | None = None
-        self.own_bytes = address_space_bytes()
+        self.own_bytes = 0
 
     def serve(self) -> None:
         """Say that it is ready, and then answer one errand after the other."""
@@ -65,6 +64,7 @@ class Sandbox:
         for line in self.errands:
             errand = json.loads(line)
             self.block = self.blocks[errand["block"]] if self.blocks else None
+            self.own_bytes = address_space_bytes()
             try:
                 self.do(self.received(errand["bytes"]), errand["long_side_px"], errand["memory_mb"])
             except (ImageError, MemoryError) as error:
@@ -73,7 +73,8 @@ class Sandbox:
 
     def do(self, data: bytes, long_side_px: int | None, memory_mb: float) -> None:
         """Answer with a picture, or where no side is given with its size and the memory that it takes."""
-        self.limit(OPENING_MB + 2 * len(data) / MB, OPENING_SECONDS)
+        is_webp = data.startswith(b"RIFF")  # whose decoder asks for the whole canvas when it is opened
+        self.limit(MOST_MB if is_webp else OPENING_MB + 2 * len(data) / MB, OPENING_SECONDS)
         found = measured(data)
         if long_side_px is None:
             self.unlimit()
@@ -81,7 +82,7 @@ class Sandbox:
             return
         if found.memory_mb > memory_mb and memory_mb < MOST_MB:
             raise MemoryError
-        self.limit(min(found.memory_mb, MOST_MB), found.seconds)
+        self.limit(min(found.memory_mb + SLACK_MB, MOST_MB), found.seconds)
         try:
             decoded = io.decode_at_least(data, long_side_px)
         except ImageError as error:
@@ -113,6 +114,8 @@ class Sandbox:
         if self.block is None:
             return np.empty(shape, np.uint8)
         size = int(np.prod(shape))
+        if address_space_bytes() - self.own_bytes + size > MOST_MB * MB:
+            raise MemoryError
         self.limit(MOST_MB - size / MB, None)
         return np.frombuffer(self.block, np.uint8, size).reshape(shape)
 
@@ -188,7 +191,7 @@ def picture_parts(picture: PIL.Image.Image) -> list[float]:
 def ran_out_of_memory(error: BaseException | None) -> bool:
     """Return whether that is behind an error, as far as libraries tell."""
     while error:
-        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        if isinstance(error, MemoryError) or str(error).lower().endswith(("memory", "memory error", "-9")):
             return True
         error = error.__cause__ or error.__context__
     return False

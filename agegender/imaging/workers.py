@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import json
 import logging
-import mmap
+import math
 import os
 import subprocess
 import sys
@@ -22,7 +21,8 @@ import numpy as np
 from agegender.errors import ImageError
 from agegender.imaging import io
 from agegender.imaging.io import Decoded
-from agegender.imaging.sandbox import KEPT_BYTES, MB, MOST_MB
+from agegender.imaging.sandbox import MB, MOST_MB
+from agegender.imaging.shared_memory import BLOCK_BYTES, Block, Lent
 from agegender.types import Image
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ LENT_AT_ONCE = 3
 LENT_FROM_BYTES = 2 * MB
 """What is smaller is copied: that takes less time than a second."""
 
-ANSWER_S, START_S = 15.0, 60.0
+ANSWER_S, START_S = 30.0, 60.0
 """Whoever has not answered, or started, by then is ended. Computing ends much sooner."""
 
 TOO_MUCH = (
@@ -45,13 +45,10 @@ TOO_MUCH = (
 )
 NOT_STARTED = "No picture can be read, as the process that decodes them does not start. The log says more."
 
-BLOCK_BYTES = max(io.MAX_BYTES, 3 * io.MAX_PIXELS) // mmap.PAGESIZE * mmap.PAGESIZE
-"""What fits into a block of shared memory. It takes only what is in it."""
-
 PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 """What the processes get to know of the environment: no secrets."""
 
-FRUGAL = {"MALLOC_ARENA_MAX": "2", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+FRUGAL = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 # Not `multiprocessing`: it would run the main module again, a page of Streamlit's or anybody's program.
 START = "import json, sys; path, *rest = json.loads(sys.argv[1]); sys.path[:] = path; "
@@ -63,33 +60,6 @@ class TooMuchError(ImageError):
 
     def __init__(self) -> None:
         super().__init__(TOO_MUCH)
-
-
-class Block:
-    """Memory that this process shares with all its workers."""
-
-    def __init__(self) -> None:
-        # Unlike in /dev/shm, which in containers is 64 MB, there is room; and nothing has a name.
-        self.fd = os.memfd_create("agegender")
-        os.ftruncate(self.fd, BLOCK_BYTES)
-        self.memory = mmap.mmap(self.fd, BLOCK_BYTES)
-        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-
-    def trim(self) -> None:
-        """Give back what is more than is kept."""
-        self.memory.madvise(mmap.MADV_REMOVE, KEPT_BYTES, BLOCK_BYTES - KEPT_BYTES)
-
-
-class Lent:
-    """The pixels of a picture in a block, as the base of arrays: it is in use as long as any of them is."""
-
-    def __init__(self, block: Block, shape: tuple[int, ...]) -> None:
-        self.__array_interface__ = {
-            "version": 3,
-            "typestr": "|u1",
-            "shape": shape,
-            "data": (block.address, False),
-        }
 
 
 class Measured(NamedTuple):
@@ -176,8 +146,7 @@ class Workers:
         Raises `ImageError` as that does, and `TooMuchError` for a picture that takes more than
         `memory_mb`, or more memory or time than what it says of itself explains.
         """
-        data = source if isinstance(source, bytes) else io.read(source)
-        answer = self._ask(data, long_side_px, memory_mb)
+        answer = self._ask(source, long_side_px, memory_mb)
         width, height = answer["whole_wh"]
         return Decoded(answer["image"], (width, height), tuple(answer["notes"]))
 
@@ -197,45 +166,54 @@ class Workers:
             while self._idle:
                 self._idle.pop().end()
 
-    def _ask(self, data: bytes, long_side_px: int | None, memory_mb: float = MOST_MB) -> dict[str, Any]:
-        if len(data) > io.MAX_BYTES:
-            raise ImageError(io.TOO_MANY_BYTES)
+    def _ask(
+        self, source: bytes | Path, long_side_px: int | None, memory_mb: float = MOST_MB
+    ) -> dict[str, Any]:
         with self._turns:
-            answer = self._asked(data, {"long_side_px": long_side_px, "memory_mb": memory_mb})
+            answer = self._asked(source, {"long_side_px": long_side_px, "memory_mb": memory_mb})
         if answer is None or answer.get("too_much"):
             raise TooMuchError
         if "error" in answer:
             raise ImageError(answer["error"])
         return answer
 
-    def _asked(self, data: bytes, errand: dict[str, Any]) -> dict[str, Any] | None:
-        worker, number = self._take(), self._free.popleft() if self.blocks else None
-        answer, errand = None, {"bytes": len(data), "block": number, **errand}
+    def _asked(self, source: bytes | Path, errand: dict[str, Any]) -> dict[str, Any] | None:
+        if not self.blocks:
+            data = source if isinstance(source, bytes) else io.read(source)
+            return self._answer({"bytes": len(data), **errand}, data, None)
+        number, answer = self._free.popleft(), None
         try:
-            if number is None:
-                answer = worker.ask(errand, data)
-            else:
-                self.blocks[number].memory[: len(data)] = data
-                answer = worker.ask(errand)
-            if answer and "shape" in answer:
-                answer["image"], number = self._image(worker, tuple(answer["shape"]), number)
+            size = self.blocks[number].fill(source)
+            answer = self._answer({"bytes": size, "block": number, **errand}, b"", number)
+            return answer
         finally:
-            if number is not None:
+            if not (answer and answer.get("lent")):
                 self._give_back(number)
+
+    def _answer(self, errand: dict[str, Any], data: bytes, number: int | None) -> dict[str, Any] | None:
+        worker, answer = self._take(), None
+        try:
+            answer = worker.ask(errand, data)
+            if answer and "shape" in answer:
+                answer["image"], answer["lent"] = self._image(worker, tuple(answer["shape"]), number)
+        finally:
             self._put_back(worker, answer is not None)
         return answer
 
-    def _image(self, worker: Worker, shape: tuple[int, ...], number: int | None) -> tuple[Image, int | None]:
-        """Return the pixels of an answer, and the number of the block if it is free again."""
-        size = int(np.prod(shape))
+    def _image(self, worker: Worker, shape: tuple[int, ...], number: int | None) -> tuple[Image, bool]:
+        """Return the pixels of an answer, and whether they lie in the block still."""
+        if [type(side) for side in shape] != [int] * 3 or min(shape) < 1 or math.prod(shape) > BLOCK_BYTES:
+            raise ImageError(io.DAMAGED)  # or worse
+        size = math.prod(shape)
         if number is None:
-            return np.frombuffer(bytearray(worker.answers.read(size)), np.uint8).reshape(shape), None
+            pixels = bytearray(worker.answers.read(size))  # to be written to, as all are
+            return np.frombuffer(pixels, np.uint8).reshape(shape), False
         lent = Lent(self.blocks[number], shape)
         image = np.asarray(lent)
         if size < LENT_FROM_BYTES or len(self._free) < AT_ONCE:
-            return image.copy(), number
+            return image.copy(), False
         weakref.finalize(lent, self._give_back, number).atexit = False
-        return image, None
+        return image, True
 
     def _give_back(self, number: int) -> None:
         self.blocks[number].trim()

@@ -102,7 +102,11 @@ def download(wanted: Download, progress: Progress | None = None, *, retry: bool 
 
 def sweep(folder: Path) -> None:
     """Remove what killed downloads have left in a folder."""
-    for place in folder.glob(f"{UNFINISHED}*"):
+    try:
+        left = [place for place in folder.iterdir() if place.name.startswith(UNFINISHED)]
+    except OSError:  # it is not there yet, or may not be read: what comes next says so
+        return
+    for place in left:
         with suppress(OSError):
             newest = max(path.stat().st_mtime for path in (place, *place.iterdir()))
             if abs(time.time() - newest) > ABANDONED_AFTER_S:

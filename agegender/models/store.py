@@ -45,7 +45,7 @@ def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = Fa
         try:
             download(wanted, progress, retry=retry)
         except ModelError as error:
-            if path.exists():
+            if _is_there(path):
                 raise ModelError(f"{path} is damaged, and a good one cannot be had. {error}") from error
             raise
     return paths
@@ -66,6 +66,13 @@ def _path(spec: ModelSpec, file: ModelFile) -> Path:
         return spec.folder / file.name
     cache = os.environ.get("AGEGENDER_CACHE", "") or platformdirs.user_cache_dir("agegender")
     return Path(cache).expanduser().absolute() / file.name
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # nobody may look into its folder
+        return False
 
 
 def _is_good(path: Path, file: ModelFile) -> bool:

@@ -18,14 +18,14 @@ from agegender.estimation.levi_hassner import LeviHassner
 from agegender.estimation.probing import Curve, occlusion, read_all, told
 from agegender.estimation.quality import sentence, warnings_of
 from agegender.imaging.geometry import margin_crop
-from agegender.imaging.io import decode, encode_png
+from agegender.imaging.io import encode_png
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.text import data_url, escape
 from agegender.types import Estimate, Estimator, Image
 from agegender.ui import loader, uploads
 from agegender.ui.face_cards import CAUTION, age_bars, age_html, gender_words
-from agegender.ui.previews import preview
+from agegender.ui.previews import decode_upload, preview
 
 BIND: dict[str, Any] = {"bind": "query-params"}
 """Keeps a choice in the address of the page, which so brings back sample and sliders."""
@@ -66,7 +66,7 @@ def choose_face(analyzer: Analyzer) -> Cut | None:
     number = 1
     if len(readings) > 1:
         number = face_number.number_input("Face number", 1, len(readings), key="number", **BIND)
-    return cut_out(decode(data), readings[number - 1].face)
+    return cut_out(decode_upload(data), readings[number - 1].face)
 
 
 def choose_changes() -> Changes:

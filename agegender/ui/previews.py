@@ -81,6 +81,12 @@ def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> by
         return encode_jpeg(_annotate(workers.shared().decode(data), analysis, look))
 
 
+def decode_upload(data: bytes) -> Image:
+    """Return the picture that somebody uploaded, whole; a worker decodes it when its turn has come."""
+    with PICTURES.turn(workers.shared().measure(data).memory_mb):
+        return workers.shared().decode(data)
+
+
 def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
     """Return the crops of the faces that are shown, as JPEG files; hidden where faces are to be."""
     readings = preview.analysis.readings

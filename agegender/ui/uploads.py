@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from agegender.imaging.formats import PICTURES, endings
 from agegender.imaging.geometry import at_most
@@ -51,23 +52,26 @@ class Upload(NamedTuple):
     data: bytes
 
 
-def uploads(
-    label: str, kinds: Sequence[str], *, key: str, max_mb: int, many: bool | Literal["directory"] = False
-) -> list[Upload]:
-    """Draw a field for files, or for a folder of them, and return what was put into it.
+def held(key: str) -> list[Upload]:
+    """Return the files that are in the field with this key.
 
     The bytes are those that the server holds anyway. What Streamlit's field itself returns is another copy
     of each of them, made every time the page runs.
     """
-    st.file_uploader(label, kinds, accept_multiple_files=many, max_upload_size=max_mb, key=key)
-    return held(key)
-
-
-def held(key: str) -> list[Upload]:
-    """Return the files that are in the field with this key."""
-    held = st.session_state[key]
-    files = held if isinstance(held, list) else [held] if held else []
+    files = [file for file in _in_field(key) if not isinstance(file, DeletedFile)]
     return [Upload(file.file_id, file.name, file.getvalue()) for file in files]
+
+
+def tell_if_lost(key: str, what: str = "pictures") -> None:
+    """Say so where the browser still lists files in the field with this key that the server has lost."""
+    if any(isinstance(file, DeletedFile) for file in _in_field(key)):
+        text = f"The server was restarted; please add the {what} again."
+        st.warning(text, icon=":material/restart_alt:")
+
+
+def _in_field(key: str) -> list[Any]:
+    held = st.session_state.get(key)
+    return held if isinstance(held, list) else [held] if held else []
 
 
 def photos() -> list[Upload]:
@@ -128,6 +132,7 @@ def photo_field(label: str, key: str, many: bool | Literal["directory"] = True) 
         key=widget,
         on_change=partial(_take, widget),
     )
+    tell_if_lost(widget)
 
 
 def _take(widget: str) -> None:
@@ -140,13 +145,12 @@ def _take(widget: str) -> None:
 def camera() -> None:
     """Draw the camera, which the browser asks for here and not before; a snapshot is kept for the session."""
     st.camera_input("Take a photo", key="photos-camera", on_change=_take_snapshot)
+    tell_if_lost("photos-camera")
 
 
 def _take_snapshot() -> None:
-    snapshot = st.session_state["photos-camera"]
-    if snapshot:
-        number = sum(each.name.startswith("snapshot") for each in photos()) + 1
-        add([Upload(snapshot.file_id, f"snapshot-{number}.jpg", snapshot.getvalue())])
+    number = sum(each.name.startswith("snapshot") for each in photos()) + 1
+    add([shot._replace(name=f"snapshot-{number}.jpg") for shot in held("photos-camera")])
 
 
 def samples() -> None:

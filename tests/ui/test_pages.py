@@ -364,9 +364,8 @@ def test_an_upload_is_held_once_however_often_the_page_runs() -> None:
 
         from agegender.ui import uploads
 
-        st.session_state.setdefault("seen", []).extend(
-            uploads.uploads("A file", ["png"], key="file", max_mb=1)
-        )
+        st.file_uploader("A file", key="file")
+        st.session_state.setdefault("seen", []).extend(uploads.held("file"))
 
     app = AppTest.from_function(page).run()
     app.file_uploader[0].set_value(("a.png", b"many bytes" * 1000, "image/png")).run()
