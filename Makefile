@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help run test check format soak wheel screenshots clean
+.PHONY: help run test browser check format soak wheel screenshots clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,8 +11,11 @@ help:  ## list what can be made
 run: $(VENV)/.runtime  ## serve the app at http://localhost:8501
 	$(BIN)/streamlit run app.py
 
-test: check  ## check everything: ruff, mypy, import-linter, pytest
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: check  ## check everything but what is slow: ruff, mypy, import-linter, pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
+
+browser: $(VENV)/.development  ## test the app in a real Chromium, and what is slow, one after the other
+	$(BIN)/python -m pytest -m "slow or browser"
 
 check: $(VENV)/.development  ## lint and check types and imports, without tests
 	$(BIN)/ruff check .
