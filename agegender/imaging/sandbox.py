@@ -43,7 +43,7 @@ of address space, of which decoders' threads take more than memory."""
 LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
 """Bytes a pixel that decoders and Pillow hold at most. Else it is 4, and up to 10 in progressive JPEGs."""
 
-SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.06, "JPEG": 0.025, "MPO": 0.025}
+SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.05, "JPEG": 0.025, "MPO": 0.025}
 """Of computing: several times what honest pictures take. JPEGs may be looked at twice."""
 
 
@@ -175,7 +175,7 @@ def measured(data: bytes) -> Measured:
             if picture.info.get("progressive"):  # all its coefficients, of 2 bytes each, are held
                 loading += 2 * sum(picture_parts(picture))
             pixels = picture.width * picture.height
-            return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.05), len(data))
+            return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.03), len(data))
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
