@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import hostile
 import pytest
 import structured
 from conftest import optional
-from measuring import Tell, number_from, tell
+from measuring import Tell, all_mb, number_from, peak_mb, tell
 
 from agegender.errors import ImageError
 from agegender.imaging.workers import TooMuchError, Workers
@@ -40,24 +39,6 @@ def pool() -> Iterator[Workers]:
     made.close()
 
 
-def shared_mb(process: int | str) -> float:
-    """Return the proportional set size of a process: what it shares counts in part."""
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
-
-
-def all_mb() -> float:
-    """Return what this process and those that it started have."""
-    total = shared_mb("self")
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(OSError):  # a thread that has just ended
-            total += sum(map(shared_mb, (task / "children").read_text().split()))
-    return total
-
-
 def computed_s(pool: Workers) -> float:
     """Return the seconds that workers, ended ones too, have computed."""
     running = [Path(f"/proc/{worker.process.pid}/stat").read_text().split() for worker in pool._idle]
@@ -66,28 +47,11 @@ def computed_s(pool: Workers) -> float:
     return ended.ru_utime + ended.ru_stime + ticks
 
 
-@contextmanager
-def peak_mb() -> Iterator[list[float]]:
-    """Give a list that has, at the end, by how much the memory grew at most."""
-    idle, seen, over = all_mb(), [0.0], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.005):
-            seen[0] = max(seen[0], all_mb() - idle)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-
-
 def answered(pool: Workers, data: bytes) -> tuple[str, float, float]:
     """Return what became of a file, the seconds of computing and the MB at most."""
     before_s = computed_s(pool)
-    with peak_mb() as peak:
+    idle = all_mb(os.getpid())
+    with peak_mb(os.getpid()) as peak:
         try:
             pool.measure(data)
             outcome = "read" if pool.decode_at_least(data, 1280).image.size else ""
@@ -96,7 +60,7 @@ def answered(pool: Workers, data: bytes) -> tuple[str, float, float]:
             outcome = "too much"
         except ImageError:
             outcome = "refused"
-    return outcome, computed_s(pool) - before_s, peak[0]
+    return outcome, computed_s(pool) - before_s, peak[0] - idle
 
 
 def hold(pool: Workers, name: str, data: bytes, tell: Tell) -> str:
@@ -154,13 +118,13 @@ def test_nothing_leaks(pool: Workers, tell: Tell) -> None:
     for number in range(PICTURES):
         pool.decode(files[number % 10])
         if number == PICTURES // 10:
-            first, fds = all_mb(), len(list(Path("/proc/self/fd").iterdir()))
-    tell(f"{PICTURES} pictures: {first:.0f} to {all_mb():.0f} MB")
+            first, fds = all_mb(os.getpid()), len(list(Path("/proc/self/fd").iterdir()))
+    tell(f"{PICTURES} pictures: {first:.0f} to {all_mb(os.getpid()):.0f} MB")
     for _ in range(KILLS):
         pool._idle[-1].process.kill()
         with pytest.raises(TooMuchError):
             pool.decode(files[0])
         pool.decode(files[0])
-    tell(f"{KILLS} killed workers: {all_mb():.0f} MB")
-    assert all_mb() <= 1.05 * first + 5
+    tell(f"{KILLS} killed workers: {all_mb(os.getpid()):.0f} MB")
+    assert all_mb(os.getpid()) <= 1.05 * first + 5
     assert len(list(Path("/proc/self/fd").iterdir())) == fds
