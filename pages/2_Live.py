@@ -35,9 +35,11 @@ def controls(control: Control) -> bool:
     """Draw the row of what belongs to the camera; return whether the picture is a mirror."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if control.active:
-            st.button("STOP", icon=":material/stop:", on_click=control.stop)
+            st.button("STOP", "live-stop", icon=":material/stop:", on_click=control.stop)
         else:
-            st.button("START", icon=":material/play_arrow:", type="primary", on_click=control.start)
+            st.button(
+                "START", "live-start", icon=":material/play_arrow:", type="primary", on_click=control.start
+            )
         camera = st.segmented_control(
             "Camera", live_view.CAMERAS, default="Front", required=True, key="live-camera"
         )

@@ -109,7 +109,7 @@ def old_ranked(faces: Faces, bins: Tensor) -> None:
     parts = np.concatenate([[0], np.cumsum(OLD_PARTS)])
     middle = torch.from_numpy(np.interp(rank.numpy(), parts, OLD_YEARS)).float()
     middle = middle.mean() + RANK_TRUST * (middle - middle.mean())
-    faces.low[old], faces.high[old] = (middle - 6).clamp(min=70), middle + 7
+    faces.low[old], faces.high[old] = (middle - 9).clamp(min=70), middle + 11
 
 
 def bins_of(outputs: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from agegender.batch.parts import parts_of, rows_of
 from agegender.batch.work import Row
 from agegender.errors import BatchError
-from agegender.types import RANGES, Age, Box, Face, Gender, Reading
+from agegender.export.faces import PROBABILITIES
+from agegender.types import Age, Box, Face, Gender, Reading
 
 
 def readings_of(folder: Path, names: Collection[str]) -> dict[str, tuple[Reading, ...] | str]:
@@ -67,7 +68,3 @@ def _box(row: Row) -> Box:
 
 def _number(row: Row, key: str) -> float:
     return float(row[key] or 0)
-
-
-PROBABILITIES = tuple(f"age_{name}" for name in RANGES)
-"""The columns of the eight ranges, as the CSV has them."""

@@ -122,9 +122,7 @@ def _resolved(detector: str, estimator: str) -> Models:
                 fetch(manifest["yunet"], progress)
                 detector = "yunet"
             except ModelError as error:
-                console.complain(
-                    f"Faces are found with the bundled detector, which misses a few more: {error}"
-                )
+                console.complain(f"Using the built-in face detector, which misses a few more faces: {error}")
                 detector = "bundled"
         for name in (detector, estimator):
             fetch(manifest[name], progress)

@@ -101,7 +101,9 @@ def show_way(control: Control) -> None:
 
 def offer_picture(processor_latest: Latest | None) -> None:
     """Offer to keep the newest frame as it is shown."""
-    pressed = st.button("Take a picture", icon=":material/photo_camera:", disabled=processor_latest is None)
+    pressed = st.button(
+        "Take a picture", "live-take", icon=":material/photo_camera:", disabled=processor_latest is None
+    )
     if pressed and processor_latest:
         name = f"live-{datetime.now():%Y%m%d-%H%M%S}.jpg"
         data = encode_jpeg(processor_latest.picture)

@@ -136,8 +136,10 @@ def show_or_withdraw(result: Result, name: str, options: Options) -> None:
 
 def show_result(result: Result, name: str) -> None:
     """Show the annotated video, who is in view when and what is known of each person, and the downloads."""
-    st.html(f"<style>[data-testid='stMain'] video {{aspect-ratio: {result.shape:.4f}}}</style>")
-    st.video(result.mp4, width=max(160, min(960, round(TALLEST_PX * result.shape))))
+    width_px = max(160, min(960, round(TALLEST_PX * result.shape)))
+    st.html(f"<style>.st-key-player {{aspect-ratio: {result.shape:.4f}; max-width: {width_px}px}}</style>")
+    with st.container(key="player"):  # whose place is held until the video is there
+        st.video(result.mp4, width=width_px)
     for note in result.notes:
         st.info(note, icon=":material/volume_off:")
     people, stem = tuple(person for person in result.people if person.counted), Path(name).stem

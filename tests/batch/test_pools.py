@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -77,6 +77,15 @@ def holds(process: int, path: str) -> bool:
         return False
 
 
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    """Fail where it has not come about in half a minute."""
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"in vain: until {what}")
+
+
 def errors(folder: Path) -> dict[str, object]:
     rows = [row for part in Results(folder).parts() for row in rows_of(part)]
     return {Path(str(row["path"])).name: row["error"] for row in rows if row["error"]}
@@ -118,11 +127,9 @@ def test_workers_end_with_the_command_however_it_ends(stuck: Item) -> None:
         "    ProcessPool(1, Models('bundled')).submit([Item(sys.argv[1], 1, 0.0)]); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, stuck.path], cwd=ROOT) as command:
-        while not readers(stuck):  # it waits for a picture
-            time.sleep(0.05)
+        wait_until(lambda: bool(readers(stuck)), "a worker waits for the picture")
         command.kill()
-    while readers(stuck):  # a worker that stayed would time the test out
-        time.sleep(0.05)
+    wait_until(lambda: not readers(stuck), "the worker has ended")
 
 
 @pytest.mark.slow

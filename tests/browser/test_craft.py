@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from browsing import UPLOAD
@@ -14,7 +14,7 @@ from browsing import UPLOAD
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("mirror")]
+pytestmark = pytest.mark.usefixtures("mirror")
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 STILL = "[data-test-script-state=notRunning]"
@@ -22,7 +22,10 @@ STILL = "[data-test-script-state=notRunning]"
 # Shifts within half a second of a click or a key are the visitor's own, and do not count: web.dev/cls.
 WATCH = """new PerformanceObserver(list => {
     for (const shift of list.getEntries())
-        if (!shift.hadRecentInput) (window.shifts ??= []).push(shift.value);
+        if (!shift.hadRecentInput) (window.shifts ??= []).push({
+            value: shift.value,
+            what: shift.sources.map(({node}) => node?.className ?? node?.nodeName),
+        });
 }).observe({type: "layout-shift", buffered: true});"""
 
 
@@ -71,51 +74,36 @@ USED: dict[str, Callable[[Page], None]] = {
 }
 
 
+VIOLATIONS = """axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
+    .filter(each => ["serious", "critical"].includes(each.impact))
+    .map(each => [each.impact, each.id, each.nodes.slice(0, 3).map(node => node.html.slice(0, 120))]))"""
+
+STICKING_OUT = """root =>
+    [...root.querySelectorAll('img, p, h1, h2, h3, button, table, canvas, [data-testid]')]
+    .filter(e => e.getClientRects().length && e.checkVisibility({checkOpacity: true}))
+    .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
+    .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
+
+
 @pytest.mark.parametrize("path", USED)
-@pytest.mark.parametrize("width_px", [1280, 360])
-def test_nothing_jumps_while_a_page_comes_and_is_used(
-    page: Page, app_url: str, path: str, width_px: int
+@pytest.mark.parametrize(("width_px", "scheme"), [(1280, "light"), (360, "dark")])
+def test_nothing_jumps_or_sticks_out_and_axe_finds_no_serious_violation(
+    browser: Browser, app_url: str, path: str, width_px: int, scheme: Literal["light", "dark"]
 ) -> None:
-    page.set_viewport_size({"width": width_px, "height": 900})
-    page.add_init_script(WATCH)
-    page.goto(f"{app_url}/{path}")
-    USED[path](page)
-    page.locator(STILL).wait_for(state="attached")
-    shifts = page.evaluate("window.shifts ?? []")
-    assert sum(shifts) < 0.05, shifts
-
-
-@pytest.mark.parametrize("path", USED)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(browser: Browser, app_url: str, path: str, scheme: Any) -> None:
-    with browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900}) as context:
+    with browser.new_context(color_scheme=scheme, viewport={"width": width_px, "height": 900}) as context:
         context.set_default_timeout(60_000)
         page = context.new_page()
+        page.add_init_script(WATCH)
         page.goto(f"{app_url}/{path}")
         USED[path](page)
         page.locator(STILL).wait_for(state="attached")
+        shifts = page.evaluate("window.shifts ?? []")
+        assert sum(shift["value"] for shift in shifts) < 0.05, shifts
+        assert page.get_by_test_id("stMain").evaluate(STICKING_OUT) == []
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        violations = [
-            (each["impact"], each["id"], [node["html"][:120] for node in each["nodes"]][:3])
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert violations == []
+        assert page.evaluate(VIOLATIONS) == []
         levels = page.evaluate(HEADINGS)
         assert levels[0] == 1 and all(below - above <= 1 for above, below in pairwise(levels)), levels
-
-
-@pytest.mark.parametrize("path", USED)
-def test_nothing_sticks_out_on_a_small_phone(page: Page, app_url: str, path: str) -> None:
-    page.set_viewport_size({"width": 360, "height": 780})
-    page.goto(f"{app_url}/{path}")
-    USED[path](page)
-    script = """root => [...root.querySelectorAll('img, p, h1, h2, h3, button, table, canvas, [data-testid]')]
-        .filter(e => e.getClientRects().length && e.checkVisibility({checkOpacity: true}))
-        .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
-        .map(e => e.tagName + ' ' + (e.dataset.testid || e.textContent))"""
-    assert page.get_by_test_id("stMain").evaluate(script) == []
 
 
 def test_the_page_describes_itself(page: Page, app_url: str) -> None:

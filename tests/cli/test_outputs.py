@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -133,7 +134,16 @@ def test_names_that_differ_are_not_the_same_file(tmp_path: Path) -> None:
     assert outputs.is_same(tmp_path / "a", tmp_path / "x" / ".." / "a")
 
 
+@pytest.fixture
+def hung_up() -> Iterator[None]:
+    """SIGHUP ends what is started, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="these are signals of POSIX")
+@pytest.mark.usefixtures("hung_up")
 def test_no_signal_leaves_half_a_file_and_the_next_run_works(tmp_path: Path) -> None:
     image = face_on(320, 240, 90)
     source = film(tmp_path / "in.mp4", ((i / 15, image) for i in range(900)))
