@@ -24,8 +24,8 @@ KEPT_BYTES = 16 * 2**20
 """Freed memory to hold on to: detection takes and frees as much, and took two thirds longer without it."""
 
 ARENAS = 2
-"""Of the heaps that the C library keeps for its threads, eight a core otherwise, each with what it once needed: with
-them, one live stream took 430 MB of a server that had 230 with these."""
+"""Of the heaps that glibc keeps for its threads, eight a core by default, each with what it once needed: so
+one live stream took 430 MB in a server that takes 230 with two."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 

@@ -43,7 +43,7 @@ of address space, of which decoders' threads take more than memory."""
 LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
 """Bytes a pixel that decoders and Pillow hold at most. Else it is 4, and up to 10 in progressive JPEGs."""
 
-SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.05, "JPEG": 0.025, "MPO": 0.025}
+SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.05, "JPEG": 0.02, "MPO": 0.02, "BMP": 0.01}
 """Of computing: several times what honest pictures take. JPEGs may be looked at twice."""
 
 

@@ -62,6 +62,13 @@ class TooMuchError(ImageError):
         super().__init__(TOO_MUCH)
 
 
+class NotStartedError(ImageError):
+    """No worker started: that says nothing about the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_STARTED)
+
+
 class Measured(NamedTuple):
     """The pixels that a picture says it has, 0 for what is none, and the MB that decoding it whole takes."""
 
@@ -87,12 +94,12 @@ class Worker:
         self.ready = False
 
     def ask(self, errand: dict[str, Any], data: bytes = b"") -> dict[str, Any] | None:
-        """Return the answer; None where the process ended instead. Raises `ImageError` if it never began."""
+        """Return the answer; None where the process ended instead. Raises `NotStartedError` as that says."""
         if not self.ready:
             self.ready = self._answer(START_S) is not None
             if not self.ready:
                 LOG.error("The process that decodes pictures ended with %s", self.process.wait())
-                raise ImageError(NOT_STARTED)
+                raise NotStartedError
         with suppress(BrokenPipeError):
             self.errands.write(json.dumps(errand).encode() + b"\n" + data)
             self.errands.flush()

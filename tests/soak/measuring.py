@@ -49,6 +49,17 @@ def all_mb(process: int) -> float:
     return total
 
 
+def computed_s(process: int) -> float:
+    """Return the seconds of computing of a process and all that it started, those that have ended too."""
+    total = 0.0
+    with suppress(OSError):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        total = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        for task in Path(f"/proc/{process}/task").iterdir():
+            total += sum(computed_s(int(child)) for child in (task / "children").read_text().split())
+    return total
+
+
 @contextmanager
 def peak_mb(process: int) -> Iterator[list[float]]:
     """Give, for `with`, a list of one: the most MB that a process and all that it started had so far."""
