@@ -102,7 +102,7 @@ class AdmissionQueue:
             return max(1, sum(other.queue is self for other in earlier))
 
 
-MEMORY = Budget(400)
+MEMORY = Budget(360)
 """What the smallest host (690 MB) has beside the idle server and one live stream."""
 
 PICTURES = AdmissionQueue(at_once=3, budget=MEMORY)

@@ -28,7 +28,7 @@ from agegender.video.apart import annotate_apart
 
 TALLEST_PX = 560
 PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens
-VIDEO_MB = 290
+VIDEO_MB = 240
 """What one in 4096×2304 takes, most of it for the frames that codecs hold."""
 EVERY_S = 0.4  # how often progress is shown
 TRIAL_S = 1.0  # so long a start tells about how long all of it will take

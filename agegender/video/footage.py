@@ -37,12 +37,13 @@ class Frame:
 class Footage(Protocol):
     """An open video. `seconds` is how long it says it is, or None; `start_s` is the time at which it begins
     by its own count; `sound` is its audio stream, or None; `has_lost_sound` says whether there is one that
-    cannot be decoded."""
+    cannot be decoded; `is_large` whether what reads it holds so much that its writer should be frugal."""
 
     seconds: float | None
     start_s: float
     sound: AudioStream | None
     has_lost_sound: bool
+    is_large: bool
 
     @property
     def part_read(self) -> float:
