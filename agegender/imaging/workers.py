@@ -134,6 +134,7 @@ class Workers:
         self._turns = threading.Semaphore(at_once)
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
+        self._started = False
         shares = hasattr(os, "memfd_create")
         self.blocks = [Block() for _ in range(at_once + LENT_AT_ONCE)] if shares else []
         # Without a lock, as what is lent comes back whenever the collector runs.
@@ -162,9 +163,9 @@ class Workers:
         return self.decode_at_least(source, io.MAX_PIXELS).image
 
     def start(self) -> None:
-        """Start one worker, so that the first picture need not wait for it."""
+        """Start one worker unless there was one, so that the first picture need not wait for it."""
         with self._lock:
-            if not self._idle:
+            if not self._started:
                 self._idle.append(self._new())
 
     def close(self) -> None:
@@ -227,6 +228,7 @@ class Workers:
         self._free.appendleft(number)
 
     def _new(self) -> Worker:
+        self._started = True
         return Worker([block.fd for block in self.blocks])
 
     def _take(self) -> Worker:

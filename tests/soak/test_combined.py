@@ -1,4 +1,7 @@
-"""Ten pictures of 12 megapixels, a video of 4096×2304 and a live stream at once share one budget."""
+"""Ten pictures of 12 megapixels, a video of 4096×2304 and a live stream at once share one budget.
+
+Served with `MALLOC_ARENA_MAX=2`, as `agegender app` and the container do.
+"""
 
 from __future__ import annotations
 
