@@ -7,20 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from agegender.evaluation.card import Card, Figures
 from agegender.evaluation.groups import ANY
 from agegender.evaluation.tables import FEW, SETS, congress, consistency, robustness, rows, shown, sure
+from agegender.evaluation.titles import TITLES
 
-COLUMNS = {
-    "fairface": {
-        "gender_accuracy": "gender right",
-        "age_group_exact": "age group right",
-        "age_group_within_one": "within one",
-    },
-    "utkface": {
-        "gender_accuracy": "gender right",
-        "age_mae_years": "mean error of age",
-        "age_range_exact": "range right",
-        "age_in_interval": "interval holds the true age",
-    },
+OF_GROUPS = {
+    "fairface": ("gender_accuracy", "age_group_exact", "age_group_within_one"),
+    "utkface": ("gender_accuracy", "age_mae_years", "age_range_exact", "age_in_interval"),
 }
+"""The figures that the card has of each group."""
 
 
 def overview(card: Card) -> str:
@@ -59,13 +52,13 @@ def by_group(kind: str) -> Callable[[Card], str]:
         body = [
             (
                 f"{by}: {name}",
-                f"{max(figures[key].count for key in COLUMNS[kind]):,}",
-                *(shown(key, figures[key]) for key in COLUMNS[kind]),
+                f"{max(figures[key].count for key in OF_GROUPS[kind]):,}",
+                *(shown(key, figures[key]) for key in OF_GROUPS[kind]),
             )
             for by, groups in card.reports[kind].groups.items()
             for name, figures in groups.items()
         ]
-        return rows(("group", "faces", *COLUMNS[kind].values()), body)
+        return rows(("group", "faces", *(TITLES[key] for key in OF_GROUPS[kind])), body)
 
     return table
 
@@ -75,12 +68,12 @@ def worst(card: Card) -> str:
     return "\n".join(
         line
         for kind in SETS
-        for key, title in COLUMNS[kind].items()
-        if key != "age_group_within_one" and (line := _worst(card, kind, key, title))
+        for key in OF_GROUPS[kind]
+        if key != "age_group_within_one" and (line := _worst(card, kind, key))
     )
 
 
-def _worst(card: Card, kind: str, key: str, title: str) -> str:
+def _worst(card: Card, kind: str, key: str) -> str:
     of_all = card.reports[kind].figures[key]
     sign = 1 if key.endswith("_years") else -1  # of years off more is worse
     found: list[tuple[float, str]] = []
@@ -95,18 +88,20 @@ def _worst(card: Card, kind: str, key: str, title: str) -> str:
     if not found:
         return ""
     listed = ", ".join(words for _, words in sorted(found))
-    return f"- {SETS[kind]}, {title}: {listed}. Everybody together: {shown(key, of_all, interval=False)}."
+    return (
+        f"- {SETS[kind]}, {TITLES[key]}: {listed}. Everybody together: {shown(key, of_all, interval=False)}."
+    )
 
 
 def harder(card: Card) -> str:
     """Return what it costs when finding the face went less well."""
     body = [
         (
-            f"{SETS[kind]}: {title}",
+            f"{SETS[kind]}: {TITLES[key]}",
             *(shown(key, of[kind][key], interval=False) for of in card.harder.values()),
         )
         for kind in SETS
-        for key, title in COLUMNS[kind].items()
+        for key in OF_GROUPS[kind]
     ]
     return rows(("", *card.harder), body)
 
@@ -115,11 +110,11 @@ def detectors(card: Card) -> str:
     """Return what it costs that another detector finds the faces."""
     body = [
         (
-            f"{SETS[kind]}: {title}",
+            f"{SETS[kind]}: {TITLES[key]}",
             *(shown(key, of[kind][key], interval=False) for of in card.detectors.values()),
         )
         for kind in SETS
-        for key, title in {"faces_found": "faces found", **COLUMNS[kind]}.items()
+        for key in ("faces_found", *OF_GROUPS[kind])
     ]
     return rows(("", *card.detectors), body)
 

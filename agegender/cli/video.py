@@ -13,7 +13,7 @@ from agegender.cli import console
 from agegender.cli.outputs import OutputError, beside, check_files, write_bytes
 from agegender.cli.stream import watch
 from agegender.imaging.formats import VIDEOS, names
-from agegender.text import percent
+from agegender.text import NO_FACE, percent
 
 if TYPE_CHECKING:
     from agegender.analyzer import Analyzer
@@ -102,7 +102,7 @@ def _annotated(source: Path, target: Path, analyzer: Analyzer, how: Options) -> 
 
 def _lines(people: tuple[Person, ...]) -> list[str]:
     if not people:
-        return ["no face found"]
+        return [NO_FACE]
     head = "person  gender       age     years  80 % in  seconds"
     return [head, *map(_line, people)]
 

@@ -13,6 +13,7 @@ from agegender.evaluation.calibration import Bin
 from agegender.evaluation.card import Measured
 from agegender.evaluation.groups import Confusion
 from agegender.evaluation.metrics import wilson
+from agegender.evaluation.titles import TITLES
 from agegender.types import RANGES
 
 GREY = "#7A8394"
@@ -22,17 +23,6 @@ SKY, BLUE, PALE, INK = "#56B4E9", "#0072B2", "#EAF4FB", "#10151f"
 """Okabe and Ito's two blues, a paler one, and what is legible on it."""
 
 ROW_PX = 20
-
-FIGURES = {
-    "faces_found": "faces found",
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group of about ten years right",
-    "age_group_within_one": "age group right or next to it",
-    "age_range_exact": "one of the eight ranges right",
-    "age_range_within_one": "range right or next to it",
-    "age_in_interval": "interval holds the true age (meant: 80 %)",
-}
-"""What the rates of an evaluation's report are called in the chart, in its order."""
 
 
 def ranges_chart() -> alt.Chart:
@@ -51,7 +41,7 @@ def ranges_chart() -> alt.Chart:
 
 def figures_chart(values: Mapping[str, float]) -> alt.LayerChart:
     """Return those of the values that are rates (0 to 1) as bars, each under its name."""
-    shown = {title: values[key] for key, title in FIGURES.items() if key in values}
+    shown = _rates(values)
     table = pd.DataFrame({"what": shown.keys(), "rate": shown.values(), "start": 0.0})
     table["text"] = [f"{what} · {100 * rate:.1f} %" for what, rate in shown.items()]
     base = alt.Chart(table, height=46 * len(table)).encode(y=alt.Y("what", sort=None, axis=None))
@@ -69,8 +59,11 @@ def figures_chart(values: Mapping[str, float]) -> alt.LayerChart:
 
 def described(values: Mapping[str, float]) -> str:
     """Return in words what the chart of the figures shows."""
-    shown = (f"{title}: {100 * values[key]:.1f} %" for key, title in FIGURES.items() if key in values)
-    return ", ".join(shown)
+    return ", ".join(f"{title}: {100 * rate:.1f} %" for title, rate in _rates(values).items())
+
+
+def _rates(values: Mapping[str, float]) -> dict[str, float]:
+    return {title: values[key] for key, title in TITLES.items() if key in values and "years" not in key}
 
 
 def groups_chart(

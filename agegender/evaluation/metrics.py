@@ -11,6 +11,7 @@ import numpy as np
 from agegender.estimation.age import range_of
 from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.evaluation.run import Result
+from agegender.evaluation.titles import TITLES
 from agegender.types import RANGES
 
 SURE = 0.95
@@ -54,8 +55,8 @@ def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
     gender_right = [right for _, right in stated_genders(kind, found)]
     from_age = f", from {least_years} years on" if least_years else ""
     return (
-        mean("faces_found", "faces found", [result.reading is not None for result in read]),
-        mean("gender_accuracy", f"gender right{from_age}", gender_right),
+        mean("faces_found", TITLES["faces_found"], [result.reading is not None for result in read]),
+        mean("gender_accuracy", TITLES["gender_accuracy"] + from_age, gender_right),
         *_AGE_FIGURES[kind](found),
     )
 
@@ -135,7 +136,7 @@ def _group_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
         for result in found
         if result.group is not None and result.sample.ages
     ]
-    return _step_figures("age_group", "FairFace's nine age groups", steps)
+    return _step_figures("age_group", steps)
 
 
 def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
@@ -145,15 +146,19 @@ def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
         for result in found
         if result.reading and (true := true_range(result.sample))
     ]
-    return _step_figures("age_range", "the eight age ranges", steps)
+    return _step_figures("age_range", steps)
 
 
 def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
     pairs = [(r.reading.age, r.sample.ages[0]) for r in found if r.reading and r.sample.ages]
     return (
-        mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
         mean(
-            "age_in_interval", "age within the interval", [age.low <= true <= age.high for age, true in pairs]
+            "age_mae_years", TITLES["age_mae_years"], [abs(age.years - true) for age, true in pairs], "years"
+        ),
+        mean(
+            "age_in_interval",
+            TITLES["age_in_interval"],
+            [age.low <= true <= age.high for age, true in pairs],
         ),
     )
 
@@ -166,7 +171,7 @@ def _congress_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
         if r.reading and r.sample.ages and r.sample.ages[1] - r.sample.ages[0] < WIDEST_YEARS
     ]
     bias = [years - (first + last) / 2 for years, (first, last) in known]
-    return (mean("age_bias_years", "taken to be older by", bias, "years"),)
+    return (mean("age_bias_years", TITLES["age_bias_years"], bias, "years"),)
 
 
 _AGE_FIGURES: dict[Kind, Callable[[Sequence[Result]], tuple[Figure, ...]]] = {
@@ -177,10 +182,10 @@ _AGE_FIGURES: dict[Kind, Callable[[Sequence[Result]], tuple[Figure, ...]]] = {
 }
 
 
-def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
+def _step_figures(key: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
     return (
-        mean(f"{key}_exact", f"{title}: right", [step == 0 for step in steps]),
-        mean(f"{key}_within_one", f"{title}: within one", [step <= 1 for step in steps]),
+        mean(f"{key}_exact", TITLES[f"{key}_exact"], [step == 0 for step in steps]),
+        mean(f"{key}_within_one", TITLES[f"{key}_within_one"], [step <= 1 for step in steps]),
     )
 
 

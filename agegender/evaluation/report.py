@@ -12,19 +12,11 @@ from agegender.evaluation.datasets import Dataset
 from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
 from agegender.evaluation.metrics import BINS, Figure, confidence, figures
 from agegender.evaluation.run import Degradation, Result
+from agegender.evaluation.titles import COLUMNS
 from agegender.types import WARNINGS
 
-SHORT_TITLES = {
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group right",
-    "age_group_within_one": "within one",
-    "age_range_exact": "range right",
-    "age_range_within_one": "within one",
-    "age_mae_years": "mean years off",
-    "age_in_interval": "in the interval",
-    "age_bias_years": "years too old",
-}
-"""The figures that are shown of each group of people, and what heads their columns."""
+OF_GROUPS = COLUMNS.keys() - {"faces_found"}
+"""The figures that are shown of each group of people."""
 
 Models = tuple[str, str]
 """The names of the detector and of the estimator that read the pictures."""
@@ -96,10 +88,10 @@ def report_lines(
 def _group_lines(all_groups: Sequence[Group]) -> Iterator[str]:
     for by, of_kind in groupby(all_groups, key=lambda group: group.by):
         for place, group in enumerate(of_kind):
-            shown = [figure for figure in group.figures if figure.key in SHORT_TITLES]
+            shown = [figure for figure in group.figures if figure.key in OF_GROUPS]
             if place == 0:
                 yield ""
-                titles = (f"{SHORT_TITLES[figure.key]:>19}" for figure in shown)
+                titles = (f"{COLUMNS[figure.key]:>19}" for figure in shown)
                 head = f"{'warning: ' if by in (*WARNINGS, ANY) else 'by '}{by}, with 95 % intervals"
                 yield f"{head:<42}{'faces':>5}{''.join(titles)}"
             faces = max((figure.count for figure in shown), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agegender.evaluation.card import Card, Figures, Measured
+from agegender.evaluation.titles import TITLES
 
 FEW = 20
 """Over fewer faces nothing is said."""
@@ -15,12 +16,6 @@ DRAWN = {
     "utkface": ("faces_found", "gender_accuracy", "age_mae_years"),
 }
 """The figures that are shown of pictures that were drawn into."""
-TITLES = {
-    "faces_found": "faces found",
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group right",
-    "age_mae_years": "mean error of age",
-}
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

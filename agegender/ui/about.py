@@ -16,7 +16,7 @@ from agegender.evaluation import charts
 from agegender.imaging.io import decode, encode_jpeg, encode_png
 from agegender.models.manifest import is_url, load_manifest
 from agegender.places import SAMPLES
-from agegender.text import about, data_url, escape
+from agegender.text import NO_FACE, about, data_url, escape
 from agegender.types import RANGES, Face, Image, Reading
 from agegender.ui import loader
 from agegender.ui.face_cards import age_bars, gender_words
@@ -123,7 +123,7 @@ def show_fails(analyzer: Analyzer) -> None:
     for place, (file, (who, gender, years)) in zip(st.columns(len(HARD)), HARD.items(), strict=True):
         shown = preview((SAMPLES / file).read_bytes(), analyzer)
         readings = shown.analysis.readings
-        read = verdict(readings[0], gender, years) if readings else "no face found"
+        read = verdict(readings[0], gender, years) if readings else NO_FACE
         image = f"<img src='{data_url(shown.thumb)}' height='220' alt='{who}'>"
         place.html(f"<figure class='map'>{image}<figcaption><b>{who}</b><br>{read}</figcaption></figure>")
     st.markdown(

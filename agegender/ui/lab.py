@@ -21,7 +21,7 @@ from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_png
 from agegender.models import store
 from agegender.models.manifest import load_manifest
-from agegender.text import data_url, escape
+from agegender.text import NO_FACE, data_url, escape
 from agegender.types import Estimate, Estimator, Image
 from agegender.ui import loader, uploads
 from agegender.ui.face_cards import CAUTION, age_bars, age_html, gender_words
@@ -61,7 +61,7 @@ def choose_face(analyzer: Analyzer) -> Cut | None:
         st.error(escape(str(error)))
         return None
     if not readings:
-        st.info("No face found in this photo. Choose another one.")
+        st.info(f"{NO_FACE.capitalize()} in this photo. Choose another one.")
         return None
     number = 1
     if len(readings) > 1:

@@ -19,7 +19,7 @@ from agegender.ui.face_cards import show_preview
 from agegender.ui.previews import Preview, annotated_original, annotated_thumb, preview
 from agegender.ui.uploads import Upload
 
-NO_FACE = (
+NO_FACE_HINT = (
     "**No faces found.** A face is found best when it looks towards the camera, upright, in good light, "
     "uncovered and not too small. You can also try another face detector in the sidebar."
 )
@@ -80,7 +80,7 @@ def show_outcome(outcome: Outcome, name: str, look: ViewOptions, order: Sequence
     if hidden:
         st.caption(f"{plural(hidden, 'face').capitalize()} hidden by your filters.")
     elif not shown:
-        st.info(NO_FACE, icon=":material/search_off:")
+        st.info(NO_FACE_HINT, icon=":material/search_off:")
 
 
 def headline(found: Sequence[Outcome], look: ViewOptions) -> str:

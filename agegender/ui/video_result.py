@@ -22,7 +22,7 @@ from agegender.text import duration
 from agegender.tracking.people import Person
 from agegender.ui import people_table
 from agegender.ui.previews import before_you
-from agegender.ui.results import NO_FACE
+from agegender.ui.results import NO_FACE_HINT
 from agegender.video.annotate import Options, Progress
 from agegender.video.apart import annotate_apart
 
@@ -160,7 +160,7 @@ def show_result(result: Result, name: str) -> None:
         if unsure := len(result.people) - len(people):
             st.caption(UNSURE.format("One more was" if unsure == 1 else f"{unsure} more were"))
     else:
-        st.info(NO_FACE, icon=":material/search_off:")
+        st.info(NO_FACE_HINT, icon=":material/search_off:")
 
 
 def _show_progress(step: Progress, bar: DeltaGenerator, picture: DeltaGenerator) -> None:
