@@ -1,4 +1,4 @@
-"""The measured figures as charts on the page About: accuracy, by group too, and confidence."""
+"""The measured figures as charts on the About page: accuracy, overall and by group, and calibration."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DATASETS = {
 }
 
 AGE_KEYS = {"fairface": "age_group_exact", "utkface": "age_mae_years"}
-"""What is shown of ages by group: FairFace knows groups of about ten years, UTKFace years."""
+"""Age metric shown by group: FairFace labels groups of about ten years, UTKFace exact years."""
 
 FEW = 20
-"""Over fewer faces nothing is shown."""
+"""Minimum number of faces for a figure to be shown."""
 
 
 def show_figures() -> None:
-    """Show what an evaluation measured, or say that there is nothing to show."""
+    """Show the results of the evaluation, or say that there are none."""
     try:
         card = measured.read()
     except AgeGenderError as error:
@@ -65,27 +65,27 @@ def show_figures() -> None:
 
 
 def of_groups(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
-    """Return a figure of each group of people, by name, and of everybody together."""
+    """A metric for each group of people, by name, and for everybody together."""
     rows = {name: figures[key] for groups in report.groups.values() for name, figures in groups.items()}
     return enough(rows), report.figures[key].value
 
 
 def of_warnings(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
-    """Return a figure of the faces with each warning, and of those without any."""
+    """A metric for the faces with each warning, and for those without any."""
     sides: Mapping[str, Mapping[str, Figures]] = report.warnings
     rows = {f"{name} ({each['with'][key].count:,})": each["with"][key] for name, each in sides.items()}
     return enough(rows), sides[ANY]["without"][key].value
 
 
 def enough(rows: Mapping[str, Measured]) -> dict[str, Measured]:
-    """Return the figures over no fewer than `FEW` faces."""
+    """Keep figures measured on at least `FEW` faces."""
     return {name: figure for name, figure in rows.items() if figure.count >= FEW}
 
 
 def show_groups(
     card: Card, rows_of: Callable[[Report, str], tuple[dict[str, Measured], float | None]]
 ) -> None:
-    """Show gender and age of each set, group by group."""
+    """Show gender and age metrics of each data set by group."""
     for kind, report in card.reports.items():
         if kind not in DATASETS:
             continue
@@ -105,7 +105,7 @@ def show_groups(
 
 
 def show_reliability(card: Card) -> None:
-    """Show for gender and for the intervals of age how often what is stated holds."""
+    """Show how often stated gender probabilities and age intervals hold."""
     shown = [
         (f"{DATASETS[kind][0]}: gender", report.gender_calibration.bins, 0.5, "stated, per cent", "right")
         for kind, report in card.reports.items()
@@ -128,7 +128,7 @@ def show_reliability(card: Card) -> None:
 
 
 def show_mixed_up(card: Card) -> None:
-    """Show which of the eight ranges are taken for which, where the true ages are known."""
+    """Show the confusion between the eight ranges, for data sets with exact ages."""
     if "utkface" not in card.reports:
         return
     table = card.reports["utkface"].confusion
