@@ -1,4 +1,4 @@
-"""What the figures of an evaluation are called, wherever they are shown."""
+"""Titles of the evaluation's figures, used everywhere they are shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TITLES = {
     "age_in_interval": "interval holds the true age",
     "age_bias_years": "taken to be older by",
 }
-"""By key. An age group is one of FairFace's nine, a range one of the eight that are reported."""
+"""Titles by key. An age group is one of FairFace's nine, a range one of the eight that are reported."""
 
 COLUMNS = TITLES | {
     "age_group_within_one": "within one",
@@ -22,4 +22,4 @@ COLUMNS = TITLES | {
     "age_in_interval": "in the interval",
     "age_bias_years": "years too old",
 }
-"""The same, short enough to stand over a column of a terminal's table."""
+"""Titles short enough to head a column in a terminal table."""
