@@ -12,7 +12,7 @@ from agegender.places import ROOT
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = "Serve the web app on this machine until Ctrl-C, and open it in a browser."
     one.add_argument("--port", type=int, default=8501, help="where it listens (default: 8501)")
     one.add_argument(
@@ -31,6 +31,6 @@ def serve(options: argparse.Namespace) -> int:
         command += ["--server.address", options.address]
     if options.headless:
         command += ["--server.headless", "true"]
-    if os.name == "posix":  # in place of this process, so that whatever ends it ends the server
+    if os.name == "posix":  # replaces this process, so that whatever ends it ends the server
         os.execv(sys.executable, command)
     return subprocess.run(command, check=False).returncode

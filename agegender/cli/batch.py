@@ -26,11 +26,11 @@ from agegender.models.store import fetch
 from agegender.text import plural
 
 EVERY_S = 60.0
-"""How often a line is printed where there is no terminal."""
+"""Seconds between progress lines without a terminal."""
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = (
         "Analyse pictures by the million into a folder of Parquet files. Killed at any moment, the same "
         "command goes on where it was."
@@ -57,7 +57,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse what is not finished, and say what came of it."""
+    """Analyse what is not finished yet, and print a summary."""
     failed: list[str] = []
 
     def fail(source: str, message: str) -> None:
@@ -111,7 +111,7 @@ def _pool(options: argparse.Namespace, models: Models, pictures: int) -> Pool:
 
 
 def _resolved(detector: str, estimator: str) -> Models:
-    """The models by their own names, fetched once before many processes want them."""
+    """The models by their own names, fetched once before many processes need them."""
     manifest = load_manifest()
     for name in (detector, estimator):
         if name != "auto" and name not in manifest:
@@ -141,7 +141,7 @@ def _described(made_by: dict[str, object]) -> str:
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[Counts], object]]:
-    """What shows the counts: a bar on a terminal, elsewhere a line a minute, or nothing."""
+    """Progress display for the counts: a bar on a terminal, otherwise a line a minute, or nothing."""
     is_terminal = sys.stderr.isatty()
     start_s = last_s = time.monotonic()
     with tqdm(total=total, unit=" pictures", disable=quiet or not is_terminal, smoothing=0.05) as bar:
@@ -166,7 +166,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Counts], object]]:
 
 @contextmanager
 def _interrupted_by(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` at Ctrl-C or SIGTERM, once; a second one ends the command at once."""
+    """Call `stop` once at Ctrl-C or SIGTERM; a second one ends the command at once."""
     caught: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

@@ -1,4 +1,4 @@
-"""agegender evaluate: how often the pipeline is right on a labelled data set."""
+"""agegender evaluate: accuracy of the pipeline on a labelled data set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
     one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
     one.add_argument(
@@ -76,7 +76,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of a data set, and draw them where that is asked for."""
+    """Print a data set's figures, and save charts if requested."""
     if options.plots:
         console.require("evaluate", "altair", "vl_convert")
         outputs.make_folder(options.plots, "--plots")
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 def _judged(
     dataset: Dataset, options: argparse.Namespace, analyzer: Analyzer | None, degradation: Degradation
 ) -> tuple[Models, Iterator[Result]]:
-    """Who reads the pictures, and what becomes of each."""
+    """Names of the models that read the pictures, and the result for each picture."""
     if analyzer:
         return analyzer.models, evaluate(dataset, analyzer, options.limit, degradation)
     made_by = manifest_of(options.batch).get("made_by", {})
@@ -116,8 +116,8 @@ def _judged(
 
 
 def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
-    """Return SVG pictures by the names of their files; without those of which nothing is known."""
-    from agegender.evaluation import charts  # here, as Altair takes a second
+    """SVG charts by file name; charts without data are left out."""
+    from agegender.evaluation import charts  # lazy: Altair takes a second to import
 
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
     found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))

@@ -24,7 +24,7 @@ BAR = "{l_bar}{bar}| {remaining} left"
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = "Frame and follow everybody in a video, and say who is seen and for how long."
     one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or an address with --stream")
     one.add_argument("--out", type=Path, metavar="MP4", help="the annotated video, a new file")
@@ -49,7 +49,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Work on a file, or watch a stream."""
+    """Annotate a file, or watch a stream."""
     console.require("video", "av")
     written = (options.out, options.csv, options.json)
     if options.stream:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def annotate(options: argparse.Namespace) -> int:
-    """Write the annotated video and what else was asked for, and print a line a person."""
+    """Write the annotated video and any other files requested, and print a line per person."""
     from agegender.drawing.view_options import ViewOptions
     from agegender.export.people import people_csv, people_json
     from agegender.video.annotate import Options, refuse_existing
@@ -87,7 +87,7 @@ def annotate(options: argparse.Namespace) -> int:
 
 
 def _annotated(source: Path, target: Path, analyzer: Analyzer, how: Options) -> Progress:
-    """Write the video under a progress bar, and return the last word on it."""
+    """Write the video with a progress bar, and return the final progress."""
     from agegender.video.apart import annotate_apart
 
     with beside(target, replace=False) as part:
