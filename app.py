@@ -1,4 +1,4 @@
-"""Home: drop a photo, or try the webcam or a sample; what becomes of photos; what it cannot know."""
+"""Home: try a photo, the webcam or a sample; what happens to photos; what the app cannot know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLE = "astronaut.png"
 
 
 def try_samples() -> None:
-    """Have the page Photos begin with the samples."""
+    """Open the Photos page on the samples."""
     st.session_state["photos-way"] = "Samples"
 
 

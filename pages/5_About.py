@@ -1,4 +1,4 @@
-"""About: how it works on a sample, what is behind it, how good it is, its limits, privacy and licences."""
+"""About: the pipeline on a sample, background, measured accuracy, limits, privacy and licences."""
 
 from __future__ import annotations
 
