@@ -1,9 +1,9 @@
-"""Calibrate the trained net on the held-out faces and write it as an ONNX file.
+"""Calibrate the trained net on the held-out faces and export it to ONNX.
 
     python -m training.export WORK FILE
 
-Takes `checkpoint.pt` from WORK. In the file are also the scaling of the pixels and the calibration. The app
-runs what `training.quantize` makes of it.
+Takes `checkpoint.pt` from WORK. The file includes the scaling of pixels and the calibration. The app runs
+what `training.quantize` makes of it.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ class Exported(nn.Module):
 
 
 def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
-    """Return logits scaled the more the surer they are: smoothed labels hold back the surest ones alone."""
+    """Scale logits, confident ones more: label smoothing holds back only those."""
     return logits * (scale + bend * logits.abs())
 
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set what makes the held-out faces most likely, and how much is made of ages that FairFace has few of.
+    """Fit temperatures on the held-out faces, and the correction for ages that are rare in FairFace.
 
-    For each α and stretch the temperature is the one that makes ages likely that are spread evenly over their
-    groups; those two are the ones of the least error of age where each of FairFace's groups counts as much as
-    any other, among those that cost at most `EXACT_COST` of exact groups.
+    For each α and stretch, the temperature maximises the likelihood of ages spread evenly over their groups.
+    α and stretch minimise the age error with FairFace's groups weighted equally, among those that cost at
+    most `EXACT_COST` of exact groups.
     """
     indices = np.concatenate([faces.held_out, faces.held_out_congress])
     outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
@@ -114,9 +114,9 @@ def calibrate(exported: Exported, faces: Faces) -> None:
 
 
 def fold_pools(net: FaceNet) -> None:
-    """Make one convolution of each shortcut's average and the one after it, where sides are even.
+    """Merge each shortcut's average pooling and the convolution after it into one, where sides are even.
 
-    The same numbers come out; averaging in 8 bits is slow in ONNX Runtime.
+    The outputs are the same; 8-bit averaging is slow in ONNX Runtime.
     """
     side_px = SIDE_PX // 2
     for block in net.body:

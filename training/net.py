@@ -1,4 +1,4 @@
-"""The net: plain residual blocks, a mixture of logistic distributions over age, one logit of gender."""
+"""The net: plain residual blocks, a mixture of logistic distributions over age, one logit for gender."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class FaceNet(nn.Module):
 
 
 def logistics(outputs: Tensor, temperature: float, stretch: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log weights, locations and scales (years) of the mixture, each (n, COMPONENTS).
+    """Log weights, locations and scales (years) of the mixture, each (n, COMPONENTS).
 
-    `temperature` widens every scale, to calibrate a net that is too sure. `stretch` moves what lies beyond
-    `STRETCHED_YEARS` on by that part of the distance, and widens it as much.
+    `temperature` widens every scale, to calibrate an overconfident net. `stretch` moves the part beyond
+    `STRETCHED_YEARS` outwards by that fraction of the distance, and widens it as much.
     """
     weights, locations, scales = outputs[:, : 3 * COMPONENTS].split(COMPONENTS, dim=1)
     scales = temperature * (SCALE_MIN_YEARS + 6 * F.softplus(scales))
@@ -82,9 +82,9 @@ def logistics(outputs: Tensor, temperature: float, stretch: float = 0.0) -> tupl
 
 
 def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return −log P(low ≤ age < high) of each face, (n,).
+    """−log P(low ≤ age < high) for each face, (n,).
 
-    For a logistic F, log(F(b) − F(a)) = log σ(b) + log σ(−a) + log(1 − exp(a − b)), where nothing cancels.
+    For a logistic F, log(F(b) − F(a)) = log σ(b) + log σ(−a) + log(1 − exp(a − b)), without cancellation.
     """
     log_weights, locations, scales = logistics(outputs, temperature)
     a = (low_years[:, None] - locations) / scales
@@ -94,7 +94,7 @@ def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature
 
 
 def years_pmf(outputs: Tensor, temperature: float = 1.0, stretch: float = 0.0, years: int = 100) -> Tensor:
-    """Return P(k ≤ age < k + 1) for k below `years`, (n, years); the first and the last are open-ended."""
+    """P(k ≤ age < k + 1) for k below `years`, (n, years); the first and the last are open-ended."""
     log_weights, locations, scales = logistics(outputs, temperature, stretch)
     edges = torch.arange(1, years, dtype=torch.float32, device=outputs.device)
     below = torch.sigmoid((edges[None, :, None] - locations[:, None]) / scales[:, None])

@@ -1,4 +1,4 @@
-"""The tables of the model card, in Markdown, from measured figures."""
+"""Markdown tables of the model card, from the measured figures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ OF_GROUPS = {
     "fairface": ("gender_accuracy", "age_group_exact", "age_group_within_one"),
     "utkface": ("gender_accuracy", "age_mae_years", "age_range_exact", "age_in_interval"),
 }
-"""The figures that the card has of each group."""
+"""The card's figures for each group."""
 
 
 def overview(card: Card) -> str:
-    """Return the figures of both sets side by side."""
+    """Figures of both sets side by side."""
     fairface, utkface = card.reports["fairface"], card.reports["utkface"]
     a, b = (
         {key: shown(key, figure, interval=False) for key, figure in report.figures.items()}
@@ -46,7 +46,7 @@ def overview(card: Card) -> str:
 
 
 def by_group(kind: str) -> Callable[[Card], str]:
-    """Return what makes the table of a set's groups."""
+    """A function that makes the table of a set's groups."""
 
     def table(card: Card) -> str:
         body = [
@@ -64,7 +64,7 @@ def by_group(kind: str) -> Callable[[Card], str]:
 
 
 def worst(card: Card) -> str:
-    """Return a list of the groups that are measurably worse off than everybody together, worst first."""
+    """List the groups that do measurably worse than everybody together, worst first."""
     return "\n".join(
         line
         for kind in SETS
@@ -75,7 +75,7 @@ def worst(card: Card) -> str:
 
 def _worst(card: Card, kind: str, key: str) -> str:
     of_all = card.reports[kind].figures[key]
-    sign = 1 if key.endswith("_years") else -1  # of years off more is worse
+    sign = 1 if key.endswith("_years") else -1  # more years off is worse
     found: list[tuple[float, str]] = []
     for by, groups in card.reports[kind].groups.items():
         for name, figures in groups.items():
@@ -94,7 +94,7 @@ def _worst(card: Card, kind: str, key: str) -> str:
 
 
 def harder(card: Card) -> str:
-    """Return what it costs when finding the face went less well."""
+    """Accuracy when faces are harder to detect or align."""
     body = [
         (
             f"{SETS[kind]}: {TITLES[key]}",
@@ -107,7 +107,7 @@ def harder(card: Card) -> str:
 
 
 def detectors(card: Card) -> str:
-    """Return what it costs that another detector finds the faces."""
+    """Accuracy with other face detectors."""
     body = [
         (
             f"{SETS[kind]}: {TITLES[key]}",
@@ -120,7 +120,7 @@ def detectors(card: Card) -> str:
 
 
 def in_prose(card: Card, name: str) -> str:
-    """Return a figure that stands in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
+    """A figure for use in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
     *way, key = name.split()
     if len(way) == 1:
         figures = card.reports[way[0]].figures
@@ -132,7 +132,7 @@ def in_prose(card: Card, name: str) -> str:
 
 
 def warnings(card: Card) -> str:
-    """Return the figures of faces with each warning and without it."""
+    """Figures for faces with and without each warning."""
     head = ("warning", "set", "faces with it", "gender right: with", "without", "age: with", "without")
     body = [
         (f"{ANY} of them" if name == ANY else name, SETS[kind], *_warning(kind, sides))
@@ -153,7 +153,7 @@ def _warning(kind: str, sides: Mapping[str, Figures]) -> Iterator[str]:
 
 
 def mixed_up(kind: str) -> Callable[[Card], str]:
-    """Return what makes the table of ages that are taken for others."""
+    """A function that makes the confusion table of ages."""
 
     def table(card: Card) -> str:
         confusion = card.reports[kind].confusion
@@ -167,7 +167,7 @@ def mixed_up(kind: str) -> Callable[[Card], str]:
 
 
 def made(card: Card) -> str:
-    """Return how the figures came about, in a sentence, and of which files."""
+    """A sentence on how the figures were produced, and from which files."""
     sums = ", ".join(f"`{name}` ({sha256[:16]}…)" for name, sha256 in card.made["sha256"].items())
     return (
         f"Made by `{card.made['command']}` in {card.made['seconds'] / 60:.0f} minutes on "
