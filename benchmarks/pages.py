@@ -1,11 +1,11 @@
-"""How long the pages take in a browser: a first visit of each, and drawing 20 photos anew.
+"""Page load times in a browser: a first visit to each page, and redrawing 20 photos.
 
     python -m benchmarks.pages [--rounds 3]
 
-Serves the app and opens it in Chromium. A first visit is a fresh window, with the server warm: from the
-address to the page's last element, charts included. Drawing anew is a click on *Age group* in the sidebar
-with 20 photos analysed: until the page has run and the open photo is another picture. Medians over the
-rounds; run it on a quiet machine.
+Serves the app and opens it in Chromium. A first visit is a new window on a warm server: from the URL to the
+page's last element, charts included. A redraw is a click on *Age group* in the sidebar with 20 photos
+analysed: until the page has run and the open photo has changed. Medians over the rounds; run it on a quiet
+machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DONE = """() => document.querySelector("[data-test-script-state=notRunning]")
 
 
 def first_visit_s(browser: Browser, url: str, path: str) -> float:
-    """Return how long it takes until a page is complete in a fresh window."""
+    """Seconds until a page is complete in a new window."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         start_s = time.perf_counter()
@@ -57,7 +57,7 @@ def with_20_photos(page: Page, url: str) -> None:
 
 
 def redraw_s(page: Page) -> float:
-    """Return how long it takes until a changed label is drawn."""
+    """Seconds until a changed label is drawn."""
     photo = page.locator(".photo > img").first
     before = photo.get_attribute("src")
     start_s = time.perf_counter()
@@ -80,7 +80,7 @@ def main() -> None:
         serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url,
         chromium() as browser,
     ):
-        for path in PAGES:  # the server is warm after this
+        for path in PAGES:  # warms up the server
             first_visit_s(browser, url, path)
         for path in PAGES:
             seconds = [first_visit_s(browser, url, path) for _ in range(rounds)]
