@@ -54,6 +54,6 @@ with limits:
     st.markdown(
         "- How old somebody *is*: it estimates how old a face *looks*, about six years off on average.\n"
         "- Who somebody is: its two gender labels come from its training photos.\n"
-        "- Faces it rarely saw: it makes people over 60 too young and is less sure of children.\n\n"
+        "- Faces it rarely saw: it underestimates people over 60 and is less sure of children.\n\n"
         "**Do not use it to make decisions about people.**"
     )

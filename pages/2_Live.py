@@ -18,7 +18,7 @@ from agegender.ui import live_panels, live_view, loader
 from agegender.ui.sidebar import sidebar
 
 PRIVACY = (
-    "Frames are sent to the server that runs this app and analysed in its memory. Nothing of the video is "
+    "Frames are sent to the server that runs this app and analysed in its memory. None of the video is "
     "stored; a picture you take is kept for you until you close the page."
 )
 

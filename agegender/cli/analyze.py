@@ -43,10 +43,8 @@ FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    one.description = "Say what is seen in pictures, one after the other."
-    one.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder with pictures in it"
-    )
+    one.description = "Find the faces in pictures and estimate their apparent age and gender."
+    one.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures")
     formats = one.add_mutually_exclusive_group()
     formats.add_argument(
         "--table",
@@ -54,23 +52,27 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         action="store_const",
         const="table",
         default="table",
-        help="a line a face, for people (this is what you get if you do not choose)",
+        help="one line per face, for people to read (the default)",
     )
     formats.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="an object a picture, on a line"
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        help="one JSON object per picture and line",
     )
     formats.add_argument(
         "--csv",
         dest="format",
         action="store_const",
         const="csv",
-        help="a row a face; a picture without faces has none",
+        help="one row per face, and none for a picture without faces",
     )
     one.add_argument(
         "--annotate",
         type=Path,
         metavar="FOLDER",
-        help="put pictures with boxes and labels there, as NAME-annotated.jpg in the same folders as here; "
+        help="save pictures with boxes and labels there as NAME-annotated.jpg, in the same subfolders; "
         "no file is overwritten",
     )
     add_model_names(one)
@@ -105,7 +107,7 @@ def analyze(options: argparse.Namespace) -> int:
     base = common_folder(options.paths)
     paths = list(pictures(options.paths, options.annotate, fail, passed_over))
     if not paths and not failed:
-        complain("There are no pictures in what was named.")
+        complain("There are no pictures in these places.")
     if passed_over:
         complain(told(passed_over))
     for line in FORMATS[options.format](analyses(paths, analyzer)):
@@ -177,15 +179,13 @@ def told(passed_over: Counter[str]) -> str:
     ]
     more = "" if len(passed_over) <= MOST_ENDINGS else " and others"
     videos = (
-        " Videos are for the command “video”."
+        " For videos, use the command “video”."
         if any(has_ending(each, VIDEOS) for each in passed_over)
         else ""
     )
-    raw = (
-        " Raw files of cameras have to be exported as JPEG first." if passed_over.keys() & RAW_ENDINGS else ""
-    )
+    raw = " Export camera raw files as JPEG first." if passed_over.keys() & RAW_ENDINGS else ""
     files = plural(passed_over.total(), "file")
-    return f"Passed over, being no pictures by name: {files} ({', '.join(kinds)}{more}).{videos}{raw}"
+    return f"Skipped, not pictures by their names: {files} ({', '.join(kinds)}{more}).{videos}{raw}"
 
 
 def common_folder(paths: Iterable[Path]) -> Path | None:

@@ -14,11 +14,13 @@ from agegender.places import ROOT
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     one.description = "Serve the web app on this machine until Ctrl-C, and open it in a browser."
-    one.add_argument("--port", type=int, default=8501, help="where it listens (default: 8501)")
+    one.add_argument("--port", type=int, default=8501, help="port to listen on (default: 8501)")
     one.add_argument(
-        "--address", metavar="HOST", help="who may reach it: localhost for this machine alone (default: all)"
+        "--address",
+        metavar="HOST",
+        help="address to listen on: localhost for this machine only (default: all)",
     )
-    one.add_argument("--headless", action="store_true", help="open no browser")
+    one.add_argument("--headless", action="store_true", help="do not open a browser")
     one.set_defaults(command=serve)
 
 

@@ -27,25 +27,25 @@ NAMES: dict[Kind, str] = {
 }
 
 
-MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only, --face-px and --turned."
+MADE_HARDER = "Results of a batch cannot be made harder: drop --box-only, --face-px and --turned."
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
-    one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
+    one.add_argument("--dataset", required=True, choices=KINDS, help="its layout and its usual figures")
     one.add_argument(
-        "path", type=Path, metavar="PATH", help="its folder, a tar of it, or a file of its labels"
+        "path", type=Path, metavar="PATH", help="its folder, a tar archive of it, or its label file"
     )
-    one.add_argument("--json", action="store_true", help="print an object instead of a table")
+    one.add_argument("--json", action="store_true", help="print JSON instead of tables")
     one.add_argument(
         "--plots",
         type=Path,
         metavar="FOLDER",
-        help="put pictures there (SVG): how sure against how right, and which ages are mixed up",
+        help="save charts (SVG) of calibration and of confused ages there",
     )
     one.add_argument(
-        "--limit", type=_count, metavar="N", help="only so many of its pictures, spread over all of it"
+        "--limit", type=_count, metavar="N", help="at most N pictures, spread over the whole set"
     )
     one.add_argument(
         "--box-only",
@@ -56,20 +56,20 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         "--face-px",
         type=_count,
         metavar="N",
-        help="make it harder: scale pictures down until the face that was found is about N pixels high",
+        help="make it harder: scale pictures down until the detected face is about N pixels high",
     )
     one.add_argument(
         "--turned",
         type=int,
         choices=TURNS,
         default=0,
-        help="make it harder: turn pictures clockwise by so many degrees, which no tag tells",
+        help="make it harder: turn pictures clockwise by so many degrees, without an orientation tag",
     )
     one.add_argument(
         "--batch",
         type=Path,
         metavar="FOLDER",
-        help="take what `agegender batch` read from its pictures before",
+        help="use the results of `agegender batch` on its pictures",
     )
     console.add_model_names(one)
     one.set_defaults(command=run)

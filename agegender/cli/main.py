@@ -16,12 +16,12 @@ from agegender.cli import analyze, app, batch, console, evaluate, models, summar
 from agegender.errors import AgeGenderError
 
 COMMANDS = {
-    "analyze": (analyze, "say what is seen in pictures"),
-    "models": (models, "list the models, or fetch some"),
+    "analyze": (analyze, "estimate age and gender of the faces in pictures"),
+    "models": (models, "list or download the models"),
     "evaluate": (evaluate, "measure accuracy on a labelled data set"),
     "batch": (batch, "analyse pictures by the million, resumable"),
-    "summary": (summary, "sum up what a batch found"),
-    "video": (video, "annotate a video, and say who is in it"),
+    "summary": (summary, "summarise the results of a batch"),
+    "video": (video, "annotate a video and list the people in it"),
     "app": (app, "serve the web app"),
 }
 
@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         prog="python -m agegender" if Path(sys.argv[0]).name == "__main__.py" else "agegender",
         description="Find faces in pictures and estimate their apparent age and gender.",
-        epilog="Exit status: 0 all went well, 1 something could not be read or had, 2 wrong usage.",
+        epilog="Exit status: 0 success, 1 something could not be read or downloaded, 2 wrong usage.",
     )
     each = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, does) in COMMANDS.items():

@@ -12,13 +12,13 @@ from agegender.models.manifest import load_manifest
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    one.description = "List the models and whether they are here, or fetch some."
+    one.description = "List the models and their status, or download some."
     one.set_defaults(command=list_models)
     actions = one.add_subparsers(metavar="list|fetch")
-    listing = actions.add_parser("list", help="list all (this is what you get if you do not choose)")
+    listing = actions.add_parser("list", help="list all models (the default)")
     listing.set_defaults(command=list_models)
-    fetching = actions.add_parser("fetch", help="fetch some into the cache, for when there is no network")
-    fetching.add_argument("names", nargs="+", metavar="NAME", help="as in the list")
+    fetching = actions.add_parser("fetch", help="download models into the cache, for use without a network")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="a name from the list")
     fetching.set_defaults(command=fetch_models)
 
 

@@ -11,9 +11,11 @@ from agegender.cli import console
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    one.description = "Sum up the results of a batch: people by age and gender, warnings, errors by kind."
-    one.add_argument("results", type=Path, metavar="FOLDER", help="what `batch --out` filled")
-    one.add_argument("--plot", type=Path, metavar="FILE", help="draw people by age and gender (SVG or PNG)")
+    one.description = "Summarise the results of a batch: people by age and gender, warnings, errors by kind."
+    one.add_argument("results", type=Path, metavar="FOLDER", help="the folder given to `batch --out`")
+    one.add_argument(
+        "--plot", type=Path, metavar="FILE", help="save a chart of people by age and gender (SVG or PNG)"
+    )
     one.set_defaults(command=run)
 
 

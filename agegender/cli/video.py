@@ -25,24 +25,24 @@ BAR = "{l_bar}{bar}| {remaining} left"
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    one.description = "Frame and follow everybody in a video, and say who is seen and for how long."
-    one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or an address with --stream")
+    one.description = "Box and follow everybody in a video, and list who is seen and for how long."
+    one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or a URL with --stream")
     one.add_argument("--out", type=Path, metavar="MP4", help="the annotated video, a new file")
-    one.add_argument("--csv", type=Path, metavar="FILE", help="put a row a person there")
-    one.add_argument("--json", type=Path, metavar="FILE", help="put an object with the people there")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="save a table with one row per person there")
+    one.add_argument("--json", type=Path, metavar="FILE", help="save the people as a JSON object there")
     one.add_argument(
         "--per-second",
         type=_rate,
         default=10.0,
         metavar="N",
-        help="analyse at most so many frames a second (default: 10)",
+        help="maximum number of frames analysed per second (default: 10)",
     )
     one.add_argument("--blur", action="store_true", help="make faces unrecognisable")
     one.add_argument(
         "--stream",
         action="store_true",
-        help="watch a camera or server, IN being its rtsp:// or http:// address, and print a line of JSON a "
-        "person and second until it is ended",
+        help="watch a camera or server, IN being its rtsp:// or http:// URL, and print a line of JSON per "
+        "person and second until interrupted",
     )
     console.add_model_names(one)
     one.set_defaults(command=run)
@@ -54,10 +54,12 @@ def run(options: argparse.Namespace) -> int:
     written = (options.out, options.csv, options.json)
     if options.stream:
         if any(written) or options.blur:
-            raise OutputError("--stream writes no files, and shows no faces. Leave --out and the like away.")
+            raise OutputError(
+                "--stream writes no files and shows no faces. Drop --out, --csv, --json and --blur."
+            )
         return watch(options)
     if options.out is None:
-        raise OutputError("Say with --out where the annotated video goes.")
+        raise OutputError("Name the annotated video with --out.")
     return annotate(options)
 
 

@@ -114,7 +114,7 @@ def told(found: Curve) -> str:
             if why := _worse(found, middle, place):
                 value = f"{found.values[place]}{slider.unit}"
                 what = f"{value} {slider.label.lower()}" if slider.unit else f"{slider.label} {value}"
-                sentences.append(f"From {what} on, the answer is worth little: {why}.")
+                sentences.append(f"From {what} on, the answer is of little use: {why}.")
                 break
     if sentences:
         return " ".join(sentences)
@@ -131,7 +131,7 @@ def _worse(found: Curve, middle: int, place: int) -> str:
     if abs(moved) > YEARS_OFF:
         return f"the age moves by {abs(moved):.0f} years, to {other_age.years:.0f}"
     if other_gender.label != gender.label:
-        return f"the gender turns to {other_gender.label}"
+        return f"the gender switches to {other_gender.label}"
     if other_age.high - other_age.low > 1.5 * (age.high - age.low):
         return f"the likely range grows to {other_age.low:.0f}–{other_age.high:.0f}"
     if new := [word for word in found.warnings[place] if word not in found.warnings[middle]]:

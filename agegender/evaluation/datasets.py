@@ -82,7 +82,7 @@ def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
         elif kind == "utkface":
             found, unlabelled = _samples_by_name(files.names)
         else:
-            raise DatasetError(f"“{path}” has no file of labels with the columns {_COLUMNS[kind]}.")
+            raise DatasetError(f"“{path}” has no label file with the columns {_COLUMNS[kind]}.")
         if not found:
             raise DatasetError(f"“{path}” has no labelled pictures of {kind}.")
         yield Dataset(kind, files, _in_order(files, found), unlabelled)
@@ -116,7 +116,7 @@ def _samples(kind: Kind, name: str, content: bytes) -> Iterator[Sample]:
     if kind == "adience":
         return label_files.parse(name, content, "\t", _adience_sample)
     if not _fits(kind, label_files.columns(content)):
-        raise DatasetError(f"{name} has not the columns {_COLUMNS[kind]}.")
+        raise DatasetError(f"{name} does not have the columns {_COLUMNS[kind]}.")
     of_row = {"fairface": _fairface_sample, "utkface": _utkface_sample, "congress": _congress_sample}
     return label_files.parse(name, content, ",", of_row[kind])
 
@@ -127,21 +127,21 @@ def _fairface_sample(row: dict[str, str]) -> Sample:
     else:
         first, _, last = ("70-120" if row["age"] == "more than 70" else row["age"]).partition("-")
     if (int(first), int(last)) not in FAIRFACE_AGES:
-        raise ValueError(f"{first} to {last} years is none of FairFace's groups")
+        raise ValueError(f"{first} to {last} years is not one of FairFace's groups")
     return Sample(row["file"], (int(first), int(last)), _gender(row["gender"]), row.get("race", ""))
 
 
 def _utkface_sample(row: dict[str, str]) -> Sample:
     age = int(row["age"])
     if not 0 <= age <= 120:
-        raise ValueError(f"{age} years is no age")
+        raise ValueError(f"{age} years is not an age")
     return Sample(row["file"], (age, age), _gender(row["gender"]), row.get("race", ""))
 
 
 def _congress_sample(row: dict[str, str]) -> Sample:
     ages = int(row["age_min"]), int(row["age_max"])
     if not 0 <= ages[0] <= ages[1] <= 120:
-        raise ValueError(f"{ages[0]} to {ages[1]} years are no ages")
+        raise ValueError(f"{ages[0]} to {ages[1]} years is not a range of ages")
     return Sample(row["file"], ages, _gender(row["gender"]))
 
 
@@ -184,7 +184,7 @@ def _in_order(files: Files, samples: list[Sample]) -> tuple[Sample, ...]:
     order = {name: place for place, name in enumerate(files.names)}
     if not any(sample.name in order for sample in found):
         raise DatasetError(
-            f"None of the {len(found):,} pictures that the labels name, “{found[0].name}” the first of them, "
+            f"None of the {len(found):,} pictures in the labels, starting with “{found[0].name}”, "
             f"is in “{files.path}”."
         )
     return tuple(sorted(found, key=lambda sample: order.get(sample.name, len(order))))

@@ -37,7 +37,7 @@ def choose(names: Sequence[str]) -> str:
     of_validation = [name for name in names if "val" in PurePosixPath(name).name.lower()]
     found = names if len(names) == 1 else of_validation
     if len(found) != 1:
-        raise DatasetError(f"There are several files of labels: {', '.join(names)}. Name one of them.")
+        raise DatasetError(f"There are several label files: {', '.join(names)}. Name one of them.")
     return found[0]
 
 

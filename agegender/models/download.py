@@ -50,10 +50,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK = (*FULL, errno.EFBIG, errno.EROFS, errno.EIO)
 """Error numbers that come from writing a file and never from the network."""
 
-ASTRAY = "sends on to where nothing can be fetched"
+ASTRAY = "redirects to an address that cannot be fetched"
 REASONS = {
     "SSLError": "has no certificate that this machine trusts",
-    "ChunkedEncodingError": "broke off half-way",
+    "ChunkedEncodingError": "broke off halfway",
     "TooManyRedirects": ASTRAY,
     "InvalidSchema": ASTRAY,
     "InvalidURL": ASTRAY,
@@ -137,7 +137,7 @@ def _try_sources(wanted: Download, progress: Progress | None) -> None:
             raise ModelError(_disk_message(error, wanted)) from error
     raise ModelError(
         f"{wanted.name} could not be fetched: {'; '.join(reasons)}. Check the network connection and try "
-        "again, or get the file elsewhere and set AGEGENDER_MIRROR to the folder that it lies in."
+        "again, or get the file elsewhere and set AGEGENDER_MIRROR to its folder."
     )
 
 

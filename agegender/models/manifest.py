@@ -89,16 +89,16 @@ def _file(table: Any, model: str) -> ModelFile:
     _demand_keys(table, {"name", "sha256", "bytes", "urls"}, f"a file of {model}")
     name, sha256, size, urls = table["name"], table["sha256"], table["bytes"], table["urls"]
     # A plain name, because it becomes a path in the cache.
-    _demand(_matches(r"\w[\w.-]*", name), f"{name!r}, which is no name for a file, for {model}")
+    _demand(_matches(r"\w[\w.-]*", name), f"{name!r}, which is not a file name, for {model}")
     _demand(_matches(r"[0-9a-f]{64}", sha256), f"no SHA-256 for {name}")
     _demand(type(size) is int and size > 0, f"no number of bytes for {name}")
-    _demand(_are_texts(urls) and all(map(is_url, urls)), f"something that is no web address for {name}")
+    _demand(_are_texts(urls) and all(map(is_url, urls)), f"something other than a URL for {name}")
     return ModelFile(name, sha256, size, tuple(urls))
 
 
 def _demand_keys(table: Any, keys: set[str], of: str) -> None:
     found = set(table) if isinstance(table, dict) else set()
-    _demand(found == keys, f"for {of} not these keys and no others: {', '.join(sorted(keys))}")
+    _demand(found == keys, f"for {of} other keys than these: {', '.join(sorted(keys))}")
 
 
 def _demand(holds: bool, found_instead: str) -> None:

@@ -59,7 +59,7 @@ def show_steps(detector: str) -> Steps | None:
     st.markdown(f"**4 · Estimated: {told}, {gender_words(readings[0].gender)}**")
     st.html(age_bars(age))
     st.caption(
-        "The built-in model gives every year of age a probability; here they are summed up in eight groups. "
+        "The built-in model gives every year of age a probability; here they are summed into eight groups. "
         "The best estimate is their mean; the likely range holds the middle 80 %. It says “looks”, not “is”."
     )
     return steps
@@ -99,12 +99,12 @@ def show_background(steps: Steps | None) -> None:
             "([2015](https://talhassner.github.io/home/publication/2015_CVPR)) therefore had two "
             "convolutional nets choose among classes: eight age groups of the Adience benchmark, with gaps "
             "between them, and two genders. This app began with their nets, and they are still in the "
-            "sidebar. The built-in model gives a probability for every year; the eight groups are summed up "
-            "from those."
+            "sidebar. The built-in model gives a probability for every year; the eight groups are sums "
+            "of those."
         )
     with st.expander("What apparent age means", icon=":material/face:"):
         st.markdown(
-            "Apparent age is how old people would guess somebody is who see nothing but this photo. Light, "
+            "Apparent age is how old somebody looks to people who see nothing but this photo. Light, "
             "make-up, a beard, illness and the camera all change it. The true age is on a birth certificate, "
             "not in a face."
         )
@@ -127,11 +127,11 @@ def show_fails(analyzer: Analyzer) -> None:
         image = f"<img src='{data_url(shown.thumb)}' height='220' alt='{who}'>"
         place.html(f"<figure class='map'>{image}<figcaption><b>{who}</b><br>{read}</figcaption></figure>")
     st.markdown(
-        "It learnt from photos that people labelled, most of them of young adults. What is rare among them "
-        "is read as what it resembles: short hair, a cap or a uniform went mostly with men, and there were "
-        "few old women, few people with dark skin in strong light, and hardly any old photos. It "
-        "states a high probability all the same, as nothing ever told it that it was wrong there. The Lab "
-        "lets you look for more."
+        "It learnt from photos that people labelled, most of them of young adults. It takes what was rare "
+        "among them for what it resembles: short hair, a cap or a uniform mostly meant a man, and there were "
+        "few old women, few people with dark skin in strong light, and hardly any old photos. It still "
+        "states a high probability, because nothing ever taught it that it is wrong there. Find more in the "
+        "Lab."
     )
 
 

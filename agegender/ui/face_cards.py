@@ -88,7 +88,7 @@ def card(
     name = f"Face {number}" if number else "The face"
     caution = f"<p class='caution'>⚠ {sentence(reading.warnings)} {CAUTION}</p>" if reading.warnings else ""
     if turned_degrees:
-        caution += f"<p class='caution'>↻ Read with the photo turned by {turned_degrees}°.</p>"
+        caution += f"<p class='caution'>↻ Analysed with the photo turned by {turned_degrees}°.</p>"
     side_px = TILE_PX if small else FACE_PX
     size = f"width='{side_px}' height='{side_px}'"
     image = f"<img class='crop' src='{data_url(crop)}' {size} alt='{name}, cut out'>"

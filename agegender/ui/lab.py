@@ -36,7 +36,7 @@ SEEN_PX = 112
 MADE_OF = {
     "apparent": (
         "The aligned face. The model gives a probability for every year of age and one for gender; the "
-        "years are summed up in eight groups."
+        "years are summed into eight groups."
     ),
     "levi-hassner": (
         "One view: the box with a margin. One net chooses among the eight groups, another between two "
@@ -148,7 +148,7 @@ def show_map(estimator: Estimator, cut: Cut) -> None:
         place.html(f"<figure class='map'>{image}<figcaption>{caption}</figcaption></figure>")
     st.caption(
         "Orange is where covering a patch changes the answer most. Such a map shows which parts this one "
-        "answer hangs on. It does not show why, and a grey patch is itself something that the model never "
+        "answer depends on. It does not show why, and a grey patch is itself something that the model never "
         "saw in training."
     )
 

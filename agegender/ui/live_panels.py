@@ -49,8 +49,8 @@ PROBLEMS = {
 }
 UNKNOWN = ("The camera could not be opened", "Close other programs that use it, and press **START** again.")
 FELL_BACK = (
-    "Your browser and this server cannot reach each other by WebRTC, as on many networks. Live goes on over "
-    "the page's own connection."
+    "Your browser and this server cannot reach each other by WebRTC, as on many networks. Live continues "
+    "over the page's own connection."
 )
 
 WAYS = {"webrtc": "WebRTC", "websocket": "the page's own connection"}
@@ -65,7 +65,7 @@ def show_problem(problem: str) -> None:
 
 def show_line(before: int) -> None:
     """Say how many people are ahead when the server is at its limit of live videos."""
-    st.info(f"The server is busy: {plural(before, 'visitor')} before you. You need not do anything.")
+    st.info(f"The server is busy: {plural(before, 'visitor')} before you. You don't need to do anything.")
     st.page_link("pages/1_Photos.py", label=SNAPSHOT, icon=":material/photo_camera:")
 
 
@@ -115,5 +115,5 @@ def show_kept_picture(hide: bool) -> None:
     data, name, hides = st.session_state.get("live_picture", (b"", "", False))
     if not data or (hide and not hides):
         return
-    st.image(data, alt="The picture that you took", width=320)
+    st.image(data, alt="Your picture", width=320)
     st.download_button("Download", data, name, "image/jpeg", on_click="ignore", icon=":material/download:")

@@ -15,7 +15,7 @@ from agegender.text import escape
 
 DATASETS = {
     "fairface": ("FairFace", "Photos that training never saw, from the data set it learnt from."),
-    "utkface": ("UTKFace", "Another data set, of which it saw nothing. Gender from four years on."),
+    "utkface": ("UTKFace", "A different data set, never seen in training. Gender from age four."),
 }
 
 AGE_KEYS = {"fairface": "age_group_exact", "utkface": "age_mae_years"}
@@ -50,11 +50,11 @@ def show_figures() -> None:
         show_reliability(card)
     with st.expander("Confused age groups", icon=":material/grid_view:"):
         show_mixed_up(card)
-    with st.expander("The old, by portraits of known age", icon=":material/elderly:"):
+    with st.expander("Older people, in portraits of known age", icon=":material/elderly:"):
         st.caption("Members of the US Congress, whose ages are known to within eight years.")
         st.markdown(tables.congress(card))
     with st.expander("Masks, sunglasses, bad light, copies", icon=":material/masks:"):
-        st.caption("Drawn into the same pictures. A copy, mirrored or lit anew, should be read alike.")
+        st.caption("Drawn into the same pictures. A mirrored or relit copy should give the same estimate.")
         st.markdown(tables.robustness(card))
         st.markdown(tables.consistency(card))
     with st.expander("Where it is confidently wrong", icon=":material/report:"):
@@ -122,8 +122,8 @@ def show_reliability(card: Card) -> None:
             chart = charts.reliability_chart(bins, stated, f"{right}, per cent", first)
             st.altair_chart(chart, width="stretch", alt=f"Stated and {right}: {words}")
     st.caption(
-        "On the dashed line it is right as often as it says. For age: ranges that should hold the true age "
-        "in so many of a hundred cases, and how many did."
+        "On the dashed line it is right as often as it says. For age: how often ranges should hold the "
+        "true age, and how often they do."
     )
 
 

@@ -20,8 +20,8 @@ from agegender.ui.previews import Preview, annotated_original, annotated_thumb, 
 from agegender.ui.uploads import Upload
 
 NO_FACE_HINT = (
-    "**No faces found.** A face is found best when it looks towards the camera, upright, in good light, "
-    "uncovered and not too small. You can also try another face detector in the sidebar."
+    "**No faces found.** It helps if faces look towards the camera, upright, in good light, uncovered and "
+    "not too small. You can also try another face detector in the sidebar."
 )
 
 Outcome = Preview | ImageError

@@ -37,7 +37,7 @@ Settings = tuple[str, str, Options]
 """What a result depends on: detector and estimator by name, and the options."""
 
 
-UNSURE = "{} seen for a moment only, may be no face, and does not count. The JSON file has it."
+UNSURE = "{} seen only briefly, perhaps by mistake, and not counted. See the JSON file."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

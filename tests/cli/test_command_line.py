@@ -143,7 +143,7 @@ def test_folders_are_searched_for_pictures(tmp_path: Path, capsys: pytest.Captur
     printed = capsys.readouterr()
     assert sorted(files_of(printed.out)) == sorted(map(str, [*shown, named]))
     assert files_of(printed.out)[-1] == str(named)
-    assert printed.err == "Passed over, being no pictures by name: 2 files (2 .txt).\n"
+    assert printed.err == "Skipped, not pictures by their names: 2 files (2 .txt).\n"
 
 
 @pytest.mark.usefixtures("stub")
@@ -194,7 +194,7 @@ def test_what_was_passed_over_in_folders_is_told(tmp_path: Path, capsys: pytest.
     assert "8 files (2 .mov, " in passed_over
     assert "and others" in passed_over
     assert "“video”" in passed_over
-    assert "exported as JPEG" in passed_over
+    assert "as JPEG first" in passed_over
 
 
 @pytest.mark.usefixtures("stub")

@@ -120,7 +120,7 @@ def curve_of(*years: float, p_female: float = 0.9) -> Curve:
 
 def test_words_say_from_where_on_the_answer_is_worth_little() -> None:
     assert told(curve_of(30, 31, 33, 45, 50)) == (
-        "From 30 % blur on, the answer is worth little: the age moves by 15 years, to 45."
+        "From 30 % blur on, the answer is of little use: the age moves by 15 years, to 45."
     )
     assert told(curve_of(30, 31, 29)) == (
         "Blur alone changes little: the estimate stays between 29 and 31 years, and the gender stays "
@@ -128,11 +128,11 @@ def test_words_say_from_where_on_the_answer_is_worth_little() -> None:
     )
     flipped = curve_of(30, 30)
     flipped = Curve("blur", (0, 10), (flipped.estimates[0], (AGE, Gender(0.1))), ((), ()))
-    assert "the gender turns to Male" in told(flipped)
+    assert "the gender switches to Male" in told(flipped)
 
 
 def test_words_tell_both_directions_of_a_slider() -> None:
     dark, fine, light = (Age(AGE.probabilities, y, y - 8, y + 8) for y in (50.0, 30.0, 10.0))
     found = Curve("light", (-90, 0, 90), tuple((age, GENDER) for age in (dark, fine, light)), ((),) * 3)
-    assert told(found).count("worth little") == 2
+    assert told(found).count("of little use") == 2
     assert "From 90 % light on" in told(found) and "From -90 % light on" in told(found)

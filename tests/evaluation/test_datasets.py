@@ -161,15 +161,15 @@ def test_samples_of_an_archive_come_in_its_order(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[Kind, Layout, str]] = {
-    "nothing": ("fairface", {"val/1.jpg": HOPPER}, "no file of labels with the columns file, age, gender"),
-    "no folds": ("adience", {"faces/1.jpg": HOPPER}, "no file of labels with the columns user_id"),
+    "nothing": ("fairface", {"val/1.jpg": HOPPER}, "no label file with the columns file, age, gender"),
+    "no folds": ("adience", {"faces/1.jpg": HOPPER}, "no label file with the columns user_id"),
     "no labels in names": ("utkface", {"1.jpg": HOPPER}, "no labelled pictures"),
     "no rows": ("fairface", {"a.csv": FAIRFACE_HEADER}, "no labelled pictures"),
     "an age": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-39,Male,,\n2.jpg,35,Male,,\n"}, "line 3"),
-    "a group": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-40,Male,,\n"}, "30 to 40 years is none"),
+    "a group": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-40,Male,,\n"}, "30 to 40 years is not"),
     "a gender": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-39,?,,\n"}, "line 2: '\\?' is neither"),
     "a short row": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg\n"}, "line 2"),
-    "unknown age": ("utkface", {"a.csv": b"file,age,gender\n1.jpg,-1,male\n"}, "-1 years is no age"),
+    "unknown age": ("utkface", {"a.csv": b"file,age,gender\n1.jpg,-1,male\n"}, "-1 years is not an age"),
     "not UTF-8": ("utkface", {"a.csv": b"file,age,gender\n\xff.jpg,1,male\n"}, "not a text file in UTF-8"),
     "no column": ("adience", {"fold_0_data.txt": b"user_id\tage\n1\t35\n"}, "no column 'face_id'"),
     "fold's age": (

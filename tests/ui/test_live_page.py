@@ -148,7 +148,7 @@ def test_before_start_it_says_what_to_expect_and_opens_nothing(streamer: Streame
         assert asked["rtc_configuration"] == {"iceServers": []}
         assert asked["desired_playing_state"] is False
     assert "analysed in its memory" in texts(page)
-    assert "Nothing of the video is stored" in texts(page)
+    assert "None of the video is stored" in texts(page)
     assert [button.disabled for button in page.button] == [False, True]  # nothing to take a picture of
 
 

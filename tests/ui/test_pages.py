@@ -180,7 +180,7 @@ def test_what_cannot_be_read_gets_its_message_and_the_others_go_on() -> None:
 @pytest.mark.usefixtures("stub")
 def test_where_no_face_is_it_says_so_and_what_helps() -> None:
     page = photos(("plain.png", png("white")))
-    assert page.info[0].value.startswith("**No faces found.** A face is found best")
+    assert page.info[0].value.startswith("**No faces found.** It helps if faces")
     assert "**No faces found**" in texts(page)
 
 
