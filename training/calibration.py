@@ -10,10 +10,15 @@ HELD_OUT = 2000
 OLDEST_YEARS = 90
 """Where the group of everybody over 70 is taken to end."""
 TEMPERATURES = np.geomspace(0.6, 1.7, 27).tolist()
-POWERS = (0.0, 0.1, 0.2, 0.3)
-"""Of the correction by (density)^−α, the α that are tried."""
+POWERS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
+"""Of the correction by (density)^−α, the α that are tried; a training that shows the old more often may need
+less than none."""
 STRETCHES = (0.0, 0.1, 0.2, 0.3)
 """By which parts of itself what lies beyond 50 years is made longer, to try."""
+WIDENINGS = (0.0, 0.5, 1.0)
+"""By which parts of itself a distribution is widened for each 20 years beyond 50, to try."""
+STATED = 0.8
+"""How often the interval that is reported is meant to hold the true age."""
 EXACT_COST = 0.005
 """So much of the share of exact groups the correction may cost."""
 SMOOTH_YEARS = 3.0
@@ -82,3 +87,11 @@ def exact(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     starts = [0, 3, 10, 20, 30, 40, 50, 60, 70]
     groups, truth = (np.add.reduceat(parts, starts, axis=1) for parts in (pmf, labels))
     return float(np.mean((groups.cumsum(1)[:, :-1] < 0.5).sum(1) == truth.argmax(1)))
+
+
+def coverage_of_old(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how often intervals of `STATED` hold the age of people from 40, 50, 60 and 70 years on, (4,)."""
+    middle = pmf.cumsum(axis=1) - pmf / 2
+    held = (labels * (np.abs(middle - 0.5) < STATED / 2)).sum(1)
+    group = np.searchsorted([40, 50, 60, 70], labels @ np.arange(100), side="right")
+    return np.array([held[group == number].mean() for number in (1, 2, 3, 4)])
