@@ -10,10 +10,17 @@ HELD_OUT = 2000
 OLDEST_YEARS = 90
 """Assumed upper end of the group of everybody over 70."""
 TEMPERATURES = np.geomspace(0.6, 1.7, 27).tolist()
-POWERS = (0.0, 0.1, 0.2, 0.3)
-"""Values of α tried for the correction by (density)^−α."""
+POWERS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
+"""Values of α tried for the correction by (density)^−α.
+
+Negative ones are for trainings that oversample old people.
+"""
 STRETCHES = (0.0, 0.1, 0.2, 0.3)
 """Values tried for the fraction by which ages beyond 50 years are stretched."""
+WIDENINGS = (0.0, 0.5, 1.0)
+"""Values tried for the fraction by which a distribution is widened for each 20 years beyond 50."""
+STATED = 0.8
+"""Nominal coverage of the reported interval."""
 EXACT_COST = 0.005
 """Maximum cost of the correction, as a fraction of exact groups."""
 SMOOTH_YEARS = 3.0
@@ -84,3 +91,11 @@ def exact(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
     starts = [0, 3, 10, 20, 30, 40, 50, 60, 70]
     groups, truth = (np.add.reduceat(parts, starts, axis=1) for parts in (pmf, labels))
     return float(np.mean((groups.cumsum(1)[:, :-1] < 0.5).sum(1) == truth.argmax(1)))
+
+
+def coverage_of_old(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fraction of intervals of `STATED` coverage that hold the age of people from 40, 50, 60 and 70 years on, (4,)."""
+    middle = pmf.cumsum(axis=1) - pmf / 2
+    held = (labels * (np.abs(middle - 0.5) < STATED / 2)).sum(1)
+    group = np.searchsorted([40, 50, 60, 70], labels @ np.arange(100), side="right")
+    return np.array([held[group == number].mean() for number in (1, 2, 3, 4)])
