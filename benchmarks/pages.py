@@ -4,9 +4,9 @@
 
 Serves the app and opens it in Chromium. A first visit is a new window on a warm server: from the URL to the
 page's last element, charts included. A redraw is a click on *Age group* in the sidebar with 20 photos
-analysed: until the page has run and the open photo has changed. In the Lab it is a key press on a slider until
-the estimate changes, and a click until the occlusion map appears. Medians over the rounds; run it on a quiet
-machine.
+analysed: until the page has run and the open photo has changed. In the Lab it is a key press on a slider
+until the estimate changes, and a click until the occlusion map appears. Medians over the rounds; run it on a
+quiet machine.
 """
 
 from __future__ import annotations

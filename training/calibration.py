@@ -94,7 +94,7 @@ def exact(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> float:
 
 
 def coverage_of_old(pmf: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fraction of intervals of `STATED` coverage that hold the age of people from 40, 50, 60 and 70 years on, (4,)."""
+    """Coverage of the `STATED` intervals for people from 40, 50, 60 and 70 years on, (4,)."""
     middle = pmf.cumsum(axis=1) - pmf / 2
     held = (labels * (np.abs(middle - 0.5) < STATED / 2)).sum(1)
     group = np.searchsorted([40, 50, 60, 70], labels @ np.arange(100), side="right")
