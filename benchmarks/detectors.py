@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("portraits", type=Path)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    parser.add_argument("--limit", type=int, help="maximum number of pictures of each")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     manifest = load_manifest()

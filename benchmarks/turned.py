@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("fairface", type=Path)
     parser.add_argument("utkface", type=Path)
     parser.add_argument("--detector", choices=DETECTORS, default="auto")
-    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    parser.add_argument("--limit", type=int, help="maximum number of pictures of each")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
