@@ -135,8 +135,8 @@ def calibrate(exported: Exported, faces: Faces) -> None:
 def fold_pools(net: FaceNet) -> None:
     """Merge each shortcut's average pooling with the convolution after it, where sides are even and large.
 
-    The outputs are the same. 8-bit averaging is slow in ONNX Runtime, but on small sides still faster than the
-    tripled multiply-adds of a merged convolution.
+    The outputs are the same. 8-bit averaging is slow in ONNX Runtime, but for small sides it costs less than
+    the additional multiply-adds of a merged convolution, three times as many.
     """
     side_px = SIDE_PX // 2
     for block in net.body:
