@@ -64,9 +64,8 @@ def watch(many: Path, out: Path, how: list[str], count: int) -> None:
                     flush=True,
                 )
     seconds = time.perf_counter() - start_s
-    print(
-        f"{count / seconds:.0f} pictures a second; most in a worker {peak_mb:.0f} MB; exit {process.returncode}"
-    )
+    rate = f"{count / seconds:.0f} pictures a second"
+    print(f"{rate}; most in a worker {peak_mb:.0f} MB; exit {process.returncode}")
 
 
 def workers_of(command: int) -> Iterator[int]:
