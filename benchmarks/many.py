@@ -9,6 +9,7 @@ resident memory of the command and of its largest worker.
 from __future__ import annotations
 
 import argparse
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ def main() -> None:
         print(f"start to the first finished picture: {first:.1f} s")
         many, out = linked(options.folder, Path(place) / "many", options.pictures), Path(place) / "out"
         watch(many, out, how, options.pictures)
-        print(f"a repeated finished run: {timed(many, out, how):.1f} s")
+        before_s = processor_s()
+        took_s = timed(many, out, how)
+        print(f"a repeated finished run: {took_s:.1f} s, {processor_s() - before_s:.1f} s of a processor")
 
 
 def first_s(pictures: Path, out: Path, how: list[str]) -> float:
@@ -45,6 +48,12 @@ def first_s(pictures: Path, out: Path, how: list[str]) -> float:
         while not parts_of(out) and process.poll() is None:
             time.sleep(0.01)
         return time.perf_counter() - start_s
+
+
+def processor_s() -> float:
+    """Seconds that the commands which have ended had of a processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def watch(many: Path, out: Path, how: list[str], count: int) -> None:
