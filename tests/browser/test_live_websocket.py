@@ -1,4 +1,4 @@
-"""Live over the page's own connection in a real Chromium, and the change to it where WebRTC fails."""
+"""Live over the page's own connection in a real Chromium, and the fallback to it when WebRTC fails."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from browsing import (
     serve,
     start,
     stop,
+    switch,
     tasks,
 )
 from clips import clip_of_one, write_mjpeg
@@ -33,12 +34,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-# Video may go through a relay only, and there is none: as behind a firewall that lets nothing else through.
+# Allow video only through a relay, of which there is none: like a firewall that blocks everything else.
 FIREWALL = """window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration) { super({...configuration, iceTransportPolicy: 'relay'}); }
 };"""
 
-# Keep every camera that is opened, to see whether it was closed.
+# Remember every camera that is opened, to check that it gets closed.
 TRACKS = """window.tracks = [];
 const opens = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (asked) => {
@@ -57,7 +58,8 @@ GROWTH_MB = 25
 
 REFUSE = """navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{}'); }};"""
 
-# How much neighbouring pixels of the canvas differ where the face is, and how many have a colour.
+# Difference between neighbouring pixels of the canvas in the face's area, and the number of pixels with a
+# colour.
 ROUGHNESS = """() => {
     const {canvas} = globalThis.agegenderCamera, [w, h] = [canvas.width, canvas.height];
     if (!w) return -1;
@@ -102,7 +104,7 @@ def browser(capture: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, mirror: Path, browser: Browser) -> Iterator[str]:
-    assert mirror.is_dir() and browser.is_connected()  # no server where the tests are skipped
+    assert mirror.is_dir() and browser.is_connected()  # start no server if the tests are skipped
     log = tmp_path_factory.mktemp("live") / "log.txt"
     with serve(log, AGEGENDER_ICE="none", AGEGENDER_LIVE="websocket", AGEGENDER_LIVE_MAX="2") as address:
         yield address
@@ -129,7 +131,7 @@ def answers(page: Page) -> int:
 
 
 def box(page: Page) -> Box:
-    """Where the one face is that the server told of last, in pixels of 640×480."""
+    """The only face in the server's latest answer, in pixels of 640×480."""
     answer = page.evaluate("() => globalThis.agegenderCamera.answer")
     (person,) = answer["people"]
     scale = 640 / answer["size"][0]
@@ -137,7 +139,7 @@ def box(page: Page) -> Box:
 
 
 def in_the_middle(found: Box) -> bool:
-    """Whether this is the face of `clip_of_one`: 110 pixels wide, within 10 of the middle."""
+    """Return whether this is the face of `clip_of_one`: 110 pixels wide, within 10 of the middle."""
     x, y = found.center
     return abs(x - 320) < 30 and abs(y - 240) < 40 and 80 < found.width < 140
 
@@ -187,7 +189,7 @@ def test_settings_are_in_force_while_it_plays_and_no_hidden_face_is_ever_shown(
     context: BrowserContext, url: str
 ) -> None:
     page = opened(context, url)
-    # From now on, whatever is shown is looked at after each frame that is drawn.
+    # From now on, check what is shown after each frame that is drawn.
     page.evaluate(
         f"""() => {{
             window.clear = 0;
@@ -343,9 +345,9 @@ def test_thirty_openings_and_closings_leave_no_thread_no_memory_and_no_camera(
 
 
 def open_and_close(page: Page) -> None:
-    start(page)
+    switch(page, on=True)
     assert eventually(page, lambda: page.evaluate(OPEN_CAMERAS) == 1)
-    stop(page)
+    switch(page, on=False)
     assert eventually(page, lambda: page.evaluate(OPEN_CAMERAS) == 0)
 
 
