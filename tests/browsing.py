@@ -145,9 +145,19 @@ def press(page: Page, name: str) -> None:
 
 
 def switch(page: Page, on: bool) -> None:
-    """Press START or STOP, and wait until the other is there in its place."""
-    press(page, "START" if on else "STOP")
-    page.get_by_role("button", name="STOP" if on else "START").wait_for()
+    """Press START or STOP, again if a loaded server does not show its effect."""
+    names = ("START", "STOP") if on else ("STOP", "START")
+    button, other = (page.get_by_role("button", name=name) for name in names)
+    button.click()
+    from playwright.sync_api import Error
+
+    for _ in range(3):
+        try:
+            other.wait_for(timeout=10_000)
+            return
+        except Error:
+            button.click()
+    other.wait_for()
 
 
 def start(page: Page) -> None:
