@@ -79,10 +79,14 @@ def alone(many: Path) -> float:
 
 def timed(many: Path, out: Path, how: list[str]) -> float:
     """Seconds for the command as a whole."""
-    command = [sys.executable, "-m", "agegender", "batch", str(many), "--out", str(out), "--quiet", *how]
     start_s = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(many, out, how), check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start_s
+
+
+def command(many: Path, out: Path, how: list[str]) -> list[str]:
+    """The command that reads a folder."""
+    return [sys.executable, "-m", "agegender", "batch", str(many), "--out", str(out), "--quiet", *how]
 
 
 def line(name: str, seconds: float, pictures: int) -> str:
