@@ -1,42 +1,42 @@
-# `make help` lists what can be made.
+# `make help` lists the targets.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
 .PHONY: help run test browser check format soak wheel screenshots clean
 
-help:  ## list what can be made
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime  ## serve the app at http://localhost:8501
 	$(BIN)/streamlit run app.py
 
-test: check  ## check everything but what is slow: ruff, mypy, import-linter, pytest
+test: check  ## run all checks and the fast tests: ruff, mypy, import-linter, pytest
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
 
-browser: $(VENV)/.development  ## test the app in a real Chromium, and what is slow, one after the other
+browser: $(VENV)/.development  ## run the tests in a real Chromium and the slow ones, one after the other
 	$(BIN)/python -m pytest -m "slow or browser"
 
-check: $(VENV)/.development  ## lint and check types and imports, without tests
+check: $(VENV)/.development  ## check style, types and imports, without tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.development  ## format the code and mend what ruff can
+format: $(VENV)/.development  ## format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: $(VENV)/.development  ## what takes an hour: hostile files, load, memory
+soak: $(VENV)/.development  ## run the tests that take an hour: hostile files, load, memory
 	$(BIN)/python -m pytest -s -p no:cacheprovider tests/soak
 
 wheel: $(VENV)/.development  ## build the package into dist/
 	$(BIN)/python -m build --no-isolation
 
-screenshots: $(VENV)/.development  ## take docs/screenshots anew
+screenshots: $(VENV)/.development  ## retake docs/screenshots
 	$(BIN)/python docs/screenshots.py
 
-clean:  ## remove the virtual environment and what was built
+clean:  ## remove the virtual environment and build outputs
 	rm -rf $(VENV) dist
 
 $(BIN)/python:

@@ -1,4 +1,4 @@
-"""Home: drop a photo, or try the webcam or a sample; what becomes of photos; what it cannot know."""
+"""Home: try a photo, the webcam or a sample; what happens to photos; what the app cannot know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAMPLE = "astronaut.png"
 
 
 def try_samples() -> None:
-    """Have the page Photos begin with the samples."""
+    """Open the Photos page on the samples."""
     st.session_state["photos-way"] = "Samples"
 
 
@@ -54,6 +54,6 @@ with limits:
     st.markdown(
         "- How old somebody *is*: it estimates how old a face *looks*, about six years off on average.\n"
         "- Who somebody is: its two gender labels come from its training photos.\n"
-        "- Faces it rarely saw: it makes people over 60 too young and is less sure of children.\n\n"
+        "- Faces it rarely saw: it underestimates people over 60 and is less sure of children.\n\n"
         "**Do not use it to make decisions about people.**"
     )

@@ -1,4 +1,6 @@
-"""Apparent age and gender from faces: the public names. Nothing heavy is loaded before one of them is used.
+"""Apparent age and gender from faces.
+
+The public names; nothing heavy is loaded before one of them is used.
 
 >>> from agegender import build_analyzer, read_image
 >>> analyze = build_analyzer(detector="bundled")
@@ -13,8 +15,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# Every door passes here, before anything can import ONNX Runtime, which else tells its maker of each session
-# and keeps an identity in the user's cache folder. Its own `disable_telemetry_events()` stops neither.
+# Every entry point imports this before ONNX Runtime, which would otherwise report each session to its maker
+# and keep an identifier in the user's cache folder. Its own `disable_telemetry_events()` stops neither.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ _HOMES = {
     "build_analyzer": "analyzer",
     "read_image": "imaging.workers",
 }
-"""Where names are loaded from when they are first used; all others are values or errors."""
+"""Modules of the names that are loaded on first use; all others are values or errors."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""The one pipeline that every door uses: detect, align, estimate."""
+"""The one pipeline behind the app, the command line and the library: detect, align, estimate."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ ESTIMATORS = ("apparent", "levi-hassner")
 
 
 SURE_UPRIGHT = {"yunet": 0.905, "bundled": 0.993, "ssd": 0.995}
-"""The score by detector that hardly any face gets unless it stands (`python -m benchmarks.turned`)."""
+"""By detector, a score that hardly any face reaches unless upright (`python -m benchmarks.turned`)."""
 
 
 class Analyzer:
-    """A detector and an estimator put together. May be called from many threads at once.
+    """A detector combined with an estimator. May be called from many threads at once.
 
-    `notes` are sentences for whoever chose: which detector `auto` took instead of the best one, and why.
-    `names` are what `build_analyzer` makes the same one of, in another process as well, or None.
-    `sure_upright` is the score from which on the detector's faces surely stand; where none has it, the
-    picture's quarter turns are looked at too. Without it pictures are taken as they are.
+    `notes` are sentences for the user: which detector `auto` fell back to, and why. `names` are arguments
+    from which `build_analyzer` builds the same one, in another process as well, or None. `sure_upright` is
+    the score from which a face is certainly upright; if no face reaches it, the picture's quarter turns are
+    tried too. Without it, pictures are taken as they are.
     """
 
     def __init__(
@@ -60,26 +60,26 @@ class Analyzer:
 
     @property
     def models(self) -> tuple[str, str]:
-        """The names of its detector and its estimator."""
+        """Names of its detector and its estimator."""
         return self.detector.name, self.estimator.name
 
     def __call__(self, image: Image, found: Sequence[Face] | None = None) -> Analysis:
-        """Return what is read from an RGB image, faces from left to right.
+        """Analyse an RGB image; faces are ordered from left to right.
 
-        `found` are its faces where they are known already, of a picture that stands.
+        `found` are its faces if known already, from a picture that is upright.
         """
         start = time.perf_counter()
         standing = self.find(image) if found is None else Upright(image, tuple(found))
         return self.read(standing, start)
 
     def find(self, image: Image) -> Upright:
-        """Return the RGB image the right way up, and its faces."""
+        """Turn the RGB image upright and find its faces."""
         if self.sure_upright is None:
             return Upright(image, detect_any_shape(image, self.detector))
         return upright(image, self.detector, self.sure_upright)
 
     def read(self, standing: Upright, start_s: float | None = None) -> Analysis:
-        """Return what is read from the faces of a picture, in the pixels that it had before it was turned.
+        """Estimate the faces of a picture, in the pixels it had before it was turned.
 
         `start_s` is when the work on it began, on `time.perf_counter`'s clock.
         """
@@ -105,15 +105,15 @@ class Analyzer:
 def build_analyzer(
     detector: str = "auto", estimator: str = "apparent", progress: Progress | None = None
 ) -> Analyzer:
-    """Return an analyzer of models by name, fetched where they are not here yet.
+    """Build an analyzer from models by name, downloading them if needed.
 
-    `auto` takes YuNet, or the bundled detector where YuNet cannot be had. Raises `ModelError` for an
-    unknown name and for a model that cannot be had.
+    `auto` takes YuNet, or the bundled detector if YuNet cannot be had. Raises `ModelError` for an unknown
+    name and for a model that cannot be had.
     """
     for role, name, known in (("detector", detector, DETECTORS), ("estimator", estimator, ESTIMATORS)):
         if name not in known:
             raise ModelError(f"There is no {role} called {name!r}. There are: {', '.join(known)}.")
-    cv2.setNumThreads(1)  # as with nets: a second thread would take from another visitor what it gives to one
+    cv2.setNumThreads(1)  # as for the nets: a second thread only takes from another visitor
     notes: tuple[str, ...] = ()
     if detector == "auto":
         detector = "yunet"
@@ -147,23 +147,26 @@ def _fetch(name: str, progress: Progress | None) -> Mapping[str, Path]:
 
 
 LOOK_PX = 1280
-"""The long side of a picture that is enough to find faces: no detector looks closer."""
+"""Long side at which to detect faces: no detector looks closer."""
 
 
 SHARP_PX = 128
-"""The sides of a face that fills what is cut out of it: 126 pixels for the 227 of Levi and Hassner, 105
-for the 112 of the bundled net, 100 for a card. Of a larger one less than all is used."""
+"""Side of a face above which its resolution exceeds every use.
+
+A crop filled by such a face takes 126 pixels of it for the 227 of Levi and Hassner, 105 for the 112 of the
+bundled net, 100 for a card.
+"""
 
 
 Decode = Callable[[bytes | Path, int], Decoded]
-"""What decodes a file, at a long side of at least so many pixels: by a worker, or `io.decode_at_least`."""
+"""Decodes a file at a given minimum long side: in a worker, or `io.decode_at_least`."""
 
 UNSHARP = "The picture is too large to be read whole, so what is seen of small faces is less certain."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """A file, what of its picture is enough to find faces, and what decodes more of it."""
+    """A file, its picture decoded large enough to find faces, and the function that decodes more of it."""
 
     source: bytes | Path
     decoded: Decoded
@@ -171,18 +174,18 @@ class Look:
 
 
 def look(source: bytes | Path, decode: Decode = workers.decode_at_least) -> Look:
-    """Return a first look at a file; raises `ImageError` where it cannot be read."""
+    """Take a first look at a file; raises `ImageError` if it cannot be read."""
     return Look(source, decode(source, LOOK_PX), decode)
 
 
 def analyze_file(
     source: bytes | Path | Look, analyzer: Analyzer, decode: Decode = workers.decode_at_least
 ) -> tuple[Image, Analysis]:
-    """Return the RGB picture, maybe smaller than in its file, and its analysis in the file's own pixels.
+    """Return the RGB picture, possibly smaller than in its file, and its analysis in the file's own pixels.
 
-    A worker decodes it, in a process with limits, or whatever `decode` names: `io.decode_at_least` does it in
-    this process, for files that are known. A large JPEG is decoded at half its size or less while all its
-    faces are sharp so, and larger where one is not. Raises `ImageError` as `io.decode` does.
+    A worker decodes it in a process with limits, unless `decode` says otherwise: `io.decode_at_least` decodes
+    trusted files in this process. A large JPEG is decoded at half its size or less if all of its faces are
+    sharp enough then, and larger if one is not. Raises `ImageError` as `io.decode` does.
     """
     first = source if isinstance(source, Look) else look(source, decode)
     image, whole_wh, notes = first.decoded.image, first.decoded.whole_wh, first.decoded.notes
@@ -193,7 +196,7 @@ def analyze_file(
     if smallest_px < SHARP_PX:
         try:
             larger = first.decode(first.source, int(max(image.shape) * SHARP_PX / max(1.0, smallest_px)))
-        except ImageError:  # the smaller one could be read
+        except ImageError:  # the smaller version could be read
             notes = (*notes, UNSHARP)
         else:
             image = larger.image

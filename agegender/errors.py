@@ -1,4 +1,4 @@
-"""The errors of this package. The text of each one can be shown to a person as it is."""
+"""The errors of this package, all with messages that can be shown to a person."""
 
 
 class AgeGenderError(Exception):
@@ -26,4 +26,4 @@ class DatasetError(AgeGenderError):
 
 
 class BatchError(AgeGenderError):
-    """A batch's source or its folder of results that cannot be used."""
+    """A batch source or a folder of results that cannot be used."""

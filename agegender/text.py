@@ -1,4 +1,4 @@
-"""Numbers and names as people read them."""
+"""Numbers and names formatted for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import re
 
 NO_FACE = "no face found"
-"""How tables and pages put it; a picture without faces is an analysis without readings, never an error."""
+"""How tables and pages say that an analysis has no readings, which is never an error."""
 
 
 def percent(probability: float) -> str:
@@ -28,7 +28,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def about(years: float, low: float, high: float) -> str:
-    """Say an age and the interval around it; all in years.
+    """Format an age and its interval, all in years.
 
     >>> about(28.4, 21.2, 35.0)
     'about 28 (likely 21–35)'
@@ -37,7 +37,7 @@ def about(years: float, low: float, high: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say how long something takes: to the second, to ten seconds, or to the minute.
+    """Format a duration to the second, to ten seconds, or to the minute.
 
     >>> duration(20), duration(79), duration(180), duration(1000)
     ('20 s', '1 min 20 s', '3 min', '17 min')
@@ -70,7 +70,7 @@ def escape(text: str) -> str:
 
 
 def data_url(file: bytes, kind: str = "image/jpeg") -> str:
-    """Return an address that a file lies in itself.
+    """A data URL that contains the file.
 
     >>> data_url(b"ab")
     'data:image/jpeg;base64,YWI='

@@ -1,4 +1,4 @@
-"""The values that travel through the pipeline: frozen, comparable, made of floats and tuples."""
+"""The values that flow through the pipeline: frozen, comparable, made of floats and tuples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RANGES = ("0–2", "4–6", "8–12", "15–20", "25–32", "38–43", "48–53"
 """The eight age ranges of the Adience benchmark (Eidinger, Enbar and Hassner, 2014), in years."""
 
 WARNINGS = ("small", "blurred", "dark", "overexposed", "turned away", "covered", "cut off", "tilted")
-"""What a reading may be trusted less for; see `agegender.estimation.quality`."""
+"""Reasons to trust a reading less; see `agegender.estimation.quality`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +162,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that was read from one picture; `readings` is empty when no face was found.
+    """The analysis of one picture; `readings` is empty if no face was found.
 
-    `turned_degrees` is how far the picture must be turned clockwise to stand: 0, 90, 180 or 270. Faces are
-    told in its pixels as it is.
-    `notes` are sentences about the file, for a person: that its last rows are missing, for example.
+    `turned_degrees` is how far the picture must be turned clockwise to be upright: 0, 90, 180 or 270. Faces
+    are in pixels of the picture as it is. `notes` are sentences for a person about the file, such as that its
+    last rows are missing.
     """
 
     width_px: int

@@ -1,9 +1,9 @@
-"""How fast it is, beside the way of the application that this one grew out of: every part in one run.
+"""Speed, compared with the application that this one grew out of: all parts in one run.
 
     python -m benchmarks [PART …] [--json FILE] [--chart FILE] [--write PAGE] [--quick]
 
-Prints a table a part. `--json` keeps the figures, `--chart` draws how time grows, `--write` puts the tables
-into a page that has a place for them, such as docs/performance.md.
+Prints a table for each part. `--json` saves the figures, `--chart` draws how time grows, `--write` updates
+the tables in a page that has places for them, such as docs/performance.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARTS = ("photographs", "overhead", "decoding", "start", "growth", "cores", "pea
 
 
 def measure(parts: Sequence[str], quick: bool) -> dict[str, Any]:
-    """Return the rows of each part by its name, and about the machine. Raises `ModelError`."""
+    """Rows of each part by name, and the machine. Raises `ModelError`."""
     all_cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set[int]()
     one_core()
     now: Analyzer = build_analyzer("yunet")
@@ -57,7 +57,7 @@ def measure(parts: Sequence[str], quick: bool) -> dict[str, Any]:
 
 
 def cpu() -> str:
-    """Return what the processor calls itself, where Linux tells it, and how many cores there are."""
+    """Name of the processor, where Linux reports it, and the number of cores."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -65,7 +65,7 @@ def cpu() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and keep what was asked for; return 1 when the models that it takes cannot be had."""
+    """Measure, print and save what was asked for; return 1 if the models needed cannot be had."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,9 +1,9 @@
-"""How many pictures a second a batch reads: with one worker and with two, of the pool and of Dask.
+"""Throughput of a batch: with one worker and two, in a process pool and with Dask.
 
     python -m benchmarks.batch PICTURES [--pictures 2000] [--rounds 1]
 
-PICTURES is a folder; its pictures are linked to as often as it takes. The analyzer alone, in this process, is
-measured in the same run, and so is how long a finished batch takes to find that it is finished.
+PICTURES is a folder; its pictures are linked to as often as needed. The same run measures the analyzer alone
+in this process, and how long a finished batch takes to find that it is finished.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agegender.batch.sources import find, read
 
 
 def main() -> None:
-    """Measure, and print a line a way."""
+    """Measure, and print a line for each setup."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,7 +67,7 @@ def linked(folder: Path, many: Path, count: int) -> Path:
 
 
 def alone(many: Path) -> float:
-    """Seconds that the analyzer takes by itself, in this process."""
+    """Seconds for the analyzer alone, in this process."""
     analyze, items = build_analyzer(), list(find([str(many)], print))
     analyze_file(read(items[0]), analyze)
     start_s = time.perf_counter()
@@ -77,7 +77,7 @@ def alone(many: Path) -> float:
 
 
 def timed(many: Path, out: Path, how: list[str]) -> float:
-    """Seconds that the command takes, all in all."""
+    """Seconds for the command as a whole."""
     command = [sys.executable, "-m", "agegender", "batch", str(many), "--out", str(out), "--quiet", *how]
     start_s = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -85,7 +85,7 @@ def timed(many: Path, out: Path, how: list[str]) -> float:
 
 
 def line(name: str, seconds: float, pictures: int) -> str:
-    """What is printed of a way."""
+    """Format the line for a setup."""
     hours = 1e6 * seconds / pictures / 3600
     return f"{name:<18} {pictures / seconds:7.1f} pictures a second   a million in {hours:6.1f} hours"
 

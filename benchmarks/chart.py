@@ -1,4 +1,4 @@
-"""Growth as a chart, an SVG file: what was measured as points, and the straight line through them."""
+"""Growth as an SVG chart: measured points, and the straight line fitted to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INK, POINTS, GREY = "#1c2330", "#0072B2", "#8a8f98"
 
 
 def growth_svg(rows: list[dict[str, Any]], lines: list[dict[str, Any]]) -> str:
-    """Return two charts side by side: milliseconds by faces and by megapixels."""
+    """Two charts side by side: milliseconds by faces and by megapixels."""
     drawn = [_chart(rows, line, MARGIN + i * (WIDTH + 2 * MARGIN)) for i, line in enumerate(lines)]
     width, height = len(lines) * (WIDTH + 2 * MARGIN), HEIGHT + 2 * MARGIN
     return (

@@ -1,13 +1,13 @@
-"""How the face detectors do beside YuNet-n, on photographs and on portraits.
+"""Compare the face detectors with YuNet-n, on photographs and on portraits.
 
     python -m benchmarks.detectors PHOTOS PORTRAITS [--json] [--limit N]
 
-PHOTOS is a folder or a tar archive of photographs, looked through at long sides of 1,024 and 640 pixels;
-PORTRAITS one of pictures cut close around a face, such as FairFace's, which get a border of 56 repeated
-pixels. Nobody drew the true boxes, so what YuNet-n finds with a score of 0.7 counts as true. On photographs
-faces lower than 32 pixels need not be found; whoever finds what YuNet-n does not, invents. How far YuNet-n
-agrees with itself on the same picture, a quarter larger, tells how exact that measure is. Haar, OpenCV's
-cascade of 2002, is here for comparison alone.
+PHOTOS is a folder or a tar archive of photographs, searched at long sides of 1,024 and 640 pixels; PORTRAITS
+one of tightly cropped faces, such as FairFace's, which get a border of 56 repeated pixels. There are no
+hand-labelled boxes, so what YuNet-n finds with a score of 0.7 counts as true. On photographs, faces lower
+than 32 pixels need not be found; a detection that YuNet-n does not share counts as invented. How far YuNet-n
+agrees with itself on the same picture enlarged by a quarter shows how precise this measure is. Haar, OpenCV's
+cascade of 2002, is here only for comparison.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ LONG_SIDES_PX = (1024, 640)
 BORDER_PX = 56
 LEAST_PX = 32.0
 SAME_IOU = 0.4
-"""From this IoU on two boxes are of the same face: detectors draw them by different habits."""
+"""Minimum IoU of two boxes of the same face: detectors have different conventions for them."""
 ENDINGS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a detector found in a set of pictures, beside YuNet-n.
+    """A detector's results on a set of pictures, compared with YuNet-n.
 
-    `landmark_error` is the median over faces of the mean distance of the five points from YuNet-n's, in parts
-    of the distance between the eyes; None without landmarks. `milliseconds` is the median time on the core
-    for a picture.
+    `landmark_error` is the median over faces of the mean distance of the five points from YuNet-n's, in units
+    of the distance between the eyes; None without landmarks. `milliseconds` is the median CPU time per
+    picture.
     """
 
     pictures: str
@@ -63,7 +63,7 @@ class Row:
 
 
 def matched(faces: Sequence[Face], truth: Sequence[Face]) -> dict[int, int]:
-    """Return which of the true faces each found one is, by places; pairs that overlap most go first."""
+    """Match detected to true faces, both by index; pairs that overlap most go first."""
     pairs = sorted(
         ((found.box.iou(true.box), i, j) for i, found in enumerate(faces) for j, true in enumerate(truth)),
         reverse=True,
@@ -76,7 +76,7 @@ def matched(faces: Sequence[Face], truth: Sequence[Face]) -> dict[int, int]:
 
 
 def landmark_error(face: Face, true: Face) -> float:
-    """Return the mean distance of the landmarks in parts of the distance between the true eyes."""
+    """Mean distance of the landmarks in units of the distance between the true eyes."""
     points, truth = np.array(face.landmarks), np.array(true.landmarks)
     return float(np.hypot(*(points - truth).T).mean() / max(1e-6, np.hypot(*(truth[0] - truth[1]))))
 
@@ -84,7 +84,7 @@ def landmark_error(face: Face, true: Face) -> float:
 def compare(
     name: str, pictures: Iterable[Image], reference: Detector, detectors: Sequence[Detector], least_px: float
 ) -> list[Row]:
-    """Return a row for the reference and for each detector, which take turns picture by picture."""
+    """A row for the reference and for each detector, which take turns picture by picture."""
     everyone = (reference, *detectors)
     faces, found, invented, count = 0, [0] * len(everyone), [0] * len(everyone), 0
     errors: list[list[float]] = [[] for _ in everyone]
@@ -124,7 +124,7 @@ def compare(
 
 
 def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
-    """Yield the pictures in a folder or a tar archive; stderr tells what cannot be read."""
+    """Yield the pictures in a folder or a tar archive; unreadable ones are reported on stderr."""
     with Files(path) as files:
         names = [name for name in files.names if name.lower().endswith(ENDINGS)][:limit]
         for name in tqdm(names, desc=path.name, unit="picture", disable=None):
@@ -135,25 +135,25 @@ def pictures_of(path: Path, limit: int | None) -> Iterator[Image]:
 
 
 def at_most(image: Image, long_side_px: int) -> Image:
-    """Return the picture, scaled down where its long side is longer."""
+    """Scale the picture down if its long side is longer."""
     scale = min(1.0, long_side_px / max(image.shape))
     return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def bordered(image: Image) -> Image:
-    """Return the picture with its edge repeated outwards."""
+    """Repeat the picture's edges outwards."""
     return np.pad(image, ((BORDER_PX, BORDER_PX), (BORDER_PX, BORDER_PX), (0, 0)), mode="edge")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table, or with --json its rows."""
+    """Print the table, or its rows with --json."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("photos", type=Path)
     parser.add_argument("portraits", type=Path)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    parser.add_argument("--limit", type=int, help="maximum number of pictures of each")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     manifest = load_manifest()
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def lines(rows: Iterable[Row]) -> str:
-    """Return a line a row, to be read."""
+    """Format the rows as a readable table."""
     texts = []
     for row in rows:
         error = "–" if row.landmark_error is None else f"{row.landmark_error:.3f}"

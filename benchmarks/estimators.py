@@ -1,9 +1,9 @@
-"""Time the estimator beside the file of 0.1.0, which was read in two views a face, in turns.
+"""Time the estimator against that of 0.1.0, which used two views per face, taking turns.
 
     python -m benchmarks.estimators OLD [NEW]
 
-OLD is the file of 0.1.0 (`git show 935e8e0:models/apparent.onnx`), NEW another one than the bundled file.
-Prints milliseconds of one core for a face alone and for each of eight together, from the picture on.
+OLD is the file of 0.1.0 (`git show 935e8e0:models/apparent.onnx`), NEW a file to use in place of the bundled
+one. Prints CPU milliseconds, starting from the picture, for a face alone and for each of eight together.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ FACE = Face(Box(180, 62, 268, 178), 0.9, ((206, 108), (245, 106), (226, 130), (2
 
 
 class TwoViews(Apparent):
-    """The net as 0.1.0 read it: a little wider than the template and, in the mirror, a little closer.
+    """The net as 0.1.0 used it: a little wider than the template and, mirrored, a little closer.
 
-    Of years the mean of both distributions counted, of gender that of the logits.
+    Averages both distributions over years, and both logits of gender.
     """
 
     VIEWS = ((0.04, False), (-0.04, True))
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        """Return one (age, gender) for each face of the RGB image, in order."""
+        """Estimate (age, gender) for each face of the RGB image, in order."""
         return tuple(
             (from_years(pmf), Gender(female))
             for start in range(0, len(faces), 4)
@@ -47,11 +47,11 @@ class TwoViews(Apparent):
         )
 
     def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Return how probable each year of age is for each face, (n, 100)."""
+        """Distribution over years of age for each face, (n, 100)."""
         return self.of_both(image, faces)[0]
 
     def of_both(self, image: Image, faces: Sequence[Face]) -> tuple[NDArray[np.float32], list[float]]:
-        """Return the distributions over years, (n, 100), and the probabilities of being female."""
+        """Distributions over years, (n, 100), and probabilities of female."""
         crops = [
             cv2.flip(crop, 1) if mirrored else crop
             for margin, mirrored in self.VIEWS

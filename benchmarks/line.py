@@ -1,4 +1,4 @@
-"""A slow line: a proxy on this machine that lets so many bits a second through, so late."""
+"""A slow line: a local proxy with limited bandwidth and added latency."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 CHUNK_BYTES = 1460
-"""What goes through at once, as on a real line."""
+"""Bytes sent at once, as on a real line."""
 
 
 @dataclass
 class Line:
-    """The line's state, which may be changed at any time: `bits_per_s` each way, 0 for no limit, the seconds
-    that each way takes on top, and the bytes that went up (to the server) and down so far."""
+    """State of the line, which may be changed at any time.
+
+    `bits_per_s` is the bandwidth each way, 0 for no limit; `delay_s` the latency added each way; `up_bytes`
+    (to the server) and `down_bytes` are the bytes sent so far.
+    """
 
     url: str = ""
     bits_per_s: float = 0.0
@@ -25,7 +28,7 @@ class Line:
     _free_at_s: dict[str, float] = field(default_factory=dict)
 
     def due_s(self, way: str, size: int, now_s: float) -> float:
-        """Count bytes that set off now; return when they arrive, those before them gone through."""
+        """Count bytes that are sent now; return when they arrive, after those sent before them."""
         if way == "up":
             self.up_bytes += size
         else:
@@ -38,7 +41,7 @@ class Line:
 
 @contextmanager
 def line_to(host: str, port: int) -> Iterator[Line]:
-    """Give a line to a server, for `with`; all of its connections share what it lets through."""
+    """Context manager for a line to a server, whose bandwidth all of its connections share."""
     line, loop = Line(), asyncio.new_event_loop()
 
     async def serve() -> None:
@@ -78,7 +81,7 @@ async def _join(
 
 
 async def _carry(line: Line, way: str, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)  # a full one holds the sender up
+    waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)  # blocks the sender when full
 
     async def deliver() -> None:
         while True:

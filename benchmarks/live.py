@@ -1,12 +1,12 @@
-"""What a frame of live video costs, beside the way of the application that this one grew out of.
+"""Cost of a live video frame, compared with the application that this one grew out of.
 
     python -m benchmarks.live [--json] [--frames 100]
-    python -m benchmarks.live --ways    # in a browser, WebRTC beside the page's own connection
+    python -m benchmarks.live --ways    # in a browser, WebRTC against the page's own connection
 
-Everything a frame takes is counted: from the decoder's YUV to RGB, faces, tracks, estimates, drawing, back to
-a frame. The old way looks for faces with the res10 SSD on every frame and then runs two Caffe nets on every
-face; where their weights cannot be had, made-up ones stand in, which take as long. Frames of both ways take
-turns in one run, on one core, so that whatever else the machine does strikes both.
+Everything a frame takes is counted: the decoder's YUV to RGB, faces, tracks, estimates, drawing, and back to
+a frame. The old application runs the res10 SSD on every frame and then two Caffe nets on every face; if their
+weights cannot be had, random ones stand in, which take as long. Frames of both take turns in one run, on one
+core, so that any other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Medians over the frames of a video, in milliseconds of time on the core, and their ratio."""
+    """Medians over the frames of a video, in milliseconds of CPU time, and their ratio."""
 
     width_px: int
     height_px: int
@@ -54,7 +54,7 @@ class Row:
 
 
 def moving(picture: Image, frames: int) -> list[av.VideoFrame]:
-    """Return frames as a decoder gives them, in which the picture sways by a few pixels."""
+    """Frames as a decoder produces them, in which the picture sways by a few pixels."""
     found = []
     for i in range(frames):
         shift = round(4 * np.sin(i / 5)), round(3 * np.cos(i / 7))
@@ -64,19 +64,19 @@ def moving(picture: Image, frames: int) -> list[av.VideoFrame]:
 
 
 class Seed:
-    """Does with a frame what the seed application did: every net on every frame."""
+    """Processes a frame as the old application did: every net on every frame."""
 
     def __init__(self, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
 
     def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return the annotated frame."""
+        """Annotate a frame."""
         image = to_image(frame, mirror=False)
         return av.VideoFrame.from_ndarray(annotate(image, self._analyzer(image)), format="rgb24")
 
 
 def cost_ms(recv: Callable[[av.VideoFrame], av.VideoFrame], frame: av.VideoFrame) -> float:
-    """Return the time on the core that a frame takes, analysis beside the video included."""
+    """CPU time for a frame, including analysis in the background."""
     start_s = time.process_time()
     recv(frame)
     for thread in threading.enumerate():
@@ -86,7 +86,7 @@ def cost_ms(recv: Callable[[av.VideoFrame], av.VideoFrame], frame: av.VideoFrame
 
 
 def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Analyzer, frames: int) -> Row:
-    """Return what frames of this size with so many faces cost, one second of warming up left out."""
+    """Cost of frames of this size with this many faces, after one second of warm-up."""
     now_s = [0.0]
     processor = VideoProcessor(Settings(live), clock=lambda: now_s[0])
     old = Seed(seed)
@@ -94,7 +94,7 @@ def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Ana
     for i, frame in enumerate(moving(scenes.tiled(width_px, height_px, faces), FPS + frames)):
         now_s[0] = i / FPS
         live_ms.append(cost_ms(WebRTC(processor).recv, frame))
-        if i % 5 == 0:  # it does the same work each time
+        if i % 5 == 0:  # it does the same work for each frame
             seed_ms.append(cost_ms(old.recv, frame))
     live_ms, seed_ms = live_ms[FPS:], seed_ms[1:]
     seen = len(processor.latest.tracks) if processor.latest else 0
@@ -105,14 +105,14 @@ def measure(width_px: int, height_px: int, faces: int, live: Analyzer, seed: Ana
 
 
 def main() -> int:
-    """Print a table, or JSON; return 1 when the models that it takes cannot be had."""
+    """Print a table, or JSON; return 1 if the models needed cannot be had."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--frames", type=int, default=150, help="frames to measure, 30 a second (150)")
     parser.add_argument("--ways", action="store_true", help="compare the ways that frames come, in Chromium")
     arguments = parser.parse_args()
     if arguments.ways:
-        from benchmarks import transports  # which takes what only development has
+        from benchmarks import transports  # lazy: needs the development requirements
 
         return transports.main(arguments.json)
     one_core()

@@ -1,11 +1,11 @@
-"""What two looks at a picture find of what one closer look finds, and the time that both take.
+"""Compare two-pass detection with a single closer look: faces found, and time for both.
 
     python -m benchmarks.looks PHOTOS NOBODY PORTRAITS
 
-PHOTOS is a folder of photographs, NOBODY one photograph without faces: onto it come copies of the others that
-are smaller and smaller. PORTRAITS is an archive of pictures cut close around a face, such as FairFace's for
-training; squares of them, of 18 to 275 pixels, are pasted four at a time into photographs, two of three of
-these blurred. No camera makes such pictures: they are here to be harder than photographs.
+PHOTOS is a folder of photographs, NOBODY one photograph without faces, onto which ever smaller copies of the
+others are pasted. PORTRAITS is an archive of tightly cropped faces, such as FairFace's training set; squares
+of them, of 18 to 275 pixels, are pasted four at a time into photographs, two thirds of which are blurred. No
+camera takes such pictures: they are meant to be harder than photographs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from agegender.types import Image
 from benchmarks.detectors import at_most, compare, lines, pictures_of
 
 PARTS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18)
-"""The sides of the copies, in parts of the photographs'."""
+"""Side lengths of the copies, as fractions of the photographs'."""
 
 PASTED_PX = (18, 275)
 SCENES = 60
@@ -36,7 +36,7 @@ BLUR_PX = 25.0
 
 
 def copies(photos: Path, nobody: Image, part: float) -> Iterator[Image]:
-    """Yield each photograph at a part of its size on the one without faces, which takes its whole size."""
+    """Yield each photograph, scaled, on the one without faces, which is scaled to its original size."""
     for photo in pictures_of(photos, None):
         height_px, width_px = photo.shape[:2]
         small = cv2.resize(photo, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
@@ -47,7 +47,7 @@ def copies(photos: Path, nobody: Image, part: float) -> Iterator[Image]:
 
 
 def pasted(photos: Path, portraits: Path) -> Iterator[Image]:
-    """Yield photographs with four portraits pasted into each, at random sizes and places."""
+    """Yield photographs with four portraits pasted into each, at random sizes and positions."""
     rng = np.random.default_rng(5)
     grounds = [at_most(photo, SCENE_PX) for photo in pictures_of(photos, None)]
     faces = pictures_of(portraits, 4 * SCENES)

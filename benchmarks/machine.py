@@ -1,4 +1,4 @@
-"""What the machine itself takes: to start, with two threads, and at its peak."""
+"""The machine itself: start-up time, throughput with two threads, and peak performance."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ print(json.dumps([times[0], sorted(times[1:])[2]]))
 
 
 def start(rounds: int) -> Rows:
-    """Return how long a command takes from its start to its answer, and a first and a later analysis.
+    """Time a command from start to answer, and a first and a later analysis.
 
-    In seconds that pass, as whoever waits counts them, and of the core. The models are cached, and so are
-    the files of all imports, by a run that does not count.
+    Wall-clock seconds, as a user experiences them, and CPU seconds. An uncounted first run caches the models
+    and the files of all imports.
     """
     sample = str(scenes.ROOT / "samples" / "grace_hopper.jpg")
     command = [sys.executable, "-m", "agegender", "analyze", sample]
@@ -60,8 +60,8 @@ def start(rounds: int) -> Rows:
 
 
 def run_s(command: list[str]) -> tuple[float, float]:
-    """Return the seconds that a command takes, and those of them that a core works for it."""
-    before, start_s = os.times(), time.perf_counter()  # Windows tells nothing of what a child took
+    """Wall-clock and CPU seconds that a command takes."""
+    before, start_s = os.times(), time.perf_counter()  # Windows does not report a child's CPU time
     output(command)
     passed_s, after = time.perf_counter() - start_s, os.times()
     worked = (after.children_user - before.children_user, after.children_system - before.children_system)
@@ -69,12 +69,12 @@ def run_s(command: list[str]) -> tuple[float, float]:
 
 
 def output(command: list[str]) -> bytes:
-    """Return what a command prints, run where the repository is."""
+    """Output of a command run in the repository's root."""
     return subprocess.run(command, cwd=scenes.ROOT, check=True, capture_output=True).stdout
 
 
 def cores(now: Analyzer, pictures: int, all_cores: set[int]) -> Rows:
-    """Return how many pictures a second 1 and 2 threads analyse, each picture in one thread."""
+    """Pictures per second with 1 and 2 threads, each picture in one thread."""
     image = decode(next(data for faces, data in scenes.photographs().values() if faces == 6))
     ours = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     rows = []
@@ -97,7 +97,7 @@ def cores(now: Analyzer, pictures: int, all_cores: set[int]) -> Rows:
 
 
 def peaks() -> dict[str, float]:
-    """Return what this core does at best: a plain matrix product, a copy of memory that no cache holds."""
+    """Peak performance of this core: a plain matrix product, and a copy of memory that fits no cache."""
     a, b = np.random.default_rng(1).random((2, 1024, 1024), np.float32)
     block = np.zeros(64 * 2**20, np.uint8)
     ms = side_by_side(7, product=lambda: a @ b, copy=block.copy)

@@ -1,11 +1,11 @@
-"""Faces that are invented in pictures without people, and faces that are found in others.
+"""False detections in pictures without people, and recall on pictures with them.
 
     python -m benchmarks.nobody NOBODY FAIRFACE [--before REFINEMENT] [--limit N] [--json]
 
-NOBODY is a folder or a tar archive of pictures in which nobody is to be seen, looked at with long sides of
-1,024, 640 and 320 pixels; FAIRFACE a data set as `agegender evaluate` takes it, of which also pictures with
-a mask drawn over the face, in the dark and turned by 30° are looked at. REFINEMENT is the bundled detector's
-second file as it was before: with it the bundled detector runs as then too, and YuNet by itself.
+NOBODY is a folder or a tar archive of pictures without anybody in them, searched at long sides of 1,024, 640
+and 320 pixels; FAIRFACE a data set as for `agegender evaluate`, also searched with a mask drawn over the
+face, darkened, and turned by 30°. REFINEMENT is an earlier version of the bundled detector's second file:
+with it, the bundled detector is also run as it was, and YuNet on its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BORDER_PX = 56
 
 
 def detectors(before: Path | None) -> dict[str, Detector]:
-    """Return the two detectors by name, and as they were where `before` is given."""
+    """Both detectors by name and, if `before` is given, their earlier versions."""
     manifest = load_manifest()
     files = store.fetch(manifest["bundled"])
     yunet = YuNet(store.fetch(manifest["yunet"])["yunet_n_dynamic.onnx"])
@@ -52,7 +52,7 @@ def detectors(before: Path | None) -> dict[str, Detector]:
 
 
 def masked(image: Image, face: Face) -> Image:
-    """Return the RGB picture with a light mask drawn over nose, mouth and chin of a face."""
+    """Draw a light mask over nose, mouth and chin of a face on the RGB picture."""
     right, left, nose, *mouth = np.array(face.landmarks)
     across, down = (left - right) * 0.9, np.mean(mouth, axis=0) - (right + left) / 2
     top, chin = nose - 0.15 * down, np.mean(mouth, axis=0) + 0.6 * down
@@ -63,13 +63,13 @@ def masked(image: Image, face: Face) -> Image:
 
 
 def dark(image: Image, _face: Face) -> Image:
-    """Return the RGB picture with a sixth of its light, and grain."""
+    """Reduce the RGB picture to a sixth of its light, and add grain."""
     grain = np.random.default_rng(1).normal(0, 4, image.shape)
     return np.clip(image * 0.16 + grain, 0, 255).astype(np.uint8)
 
 
 def turned_a_little(image: Image, _face: Face) -> Image:
-    """Return the RGB picture turned by 30° around its middle."""
+    """Rotate the RGB picture by 30° around its middle."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 30, 1.0)
     turned = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -85,7 +85,7 @@ HARDER: dict[str, Callable[[Image, Face], Image]] = {
 
 
 def people(path: Path, limit: int | None) -> Iterator[Image]:
-    """Yield the pictures of FairFace with their edge repeated outwards."""
+    """Yield FairFace's pictures with their edges repeated outwards."""
     with open_dataset("fairface", path) as dataset:
         for sample in spread(dataset.samples, limit):
             image = decode(dataset.files.read(sample.name))
@@ -93,14 +93,14 @@ def people(path: Path, limit: int | None) -> Iterator[Image]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures, or with --json an object of them."""
+    """Print the figures, or an object of them with --json."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("nobody", type=Path)
     parser.add_argument("fairface", type=Path)
     parser.add_argument("--before", type=Path)
-    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    parser.add_argument("--limit", type=int, help="maximum number of pictures of each")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)

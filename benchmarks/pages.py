@@ -1,11 +1,12 @@
-"""How long the pages take in a browser: a first visit of each, and drawing 20 photos anew.
+"""Page load times in a browser: a first visit to each page, redrawing 20 photos, and the Lab.
 
     python -m benchmarks.pages [--rounds 3]
 
-Serves the app and opens it in Chromium. A first visit is a fresh window, with the server warm: from the
-address to the page's last element, charts included. Drawing anew is a click on *Age group* in the sidebar
-with 20 photos analysed: until the page has run and the open photo is another picture. Medians over the
-rounds; run it on a quiet machine.
+Serves the app and opens it in Chromium. A first visit is a new window on a warm server: from the URL to the
+page's last element, charts included. A redraw is a click on *Age group* in the sidebar with 20 photos
+analysed: until the page has run and the open photo has changed. In the Lab it is a key press on a slider
+until the estimate changes, and a click until the occlusion map appears. Medians over the rounds; run it on a
+quiet machine.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ DONE = """() => document.querySelector("[data-test-script-state=notRunning]")
 
 
 def first_visit_s(browser: Browser, url: str, path: str) -> float:
-    """Return how long it takes until a page is complete in a fresh window."""
+    """Seconds until a page is complete in a new window."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         start_s = time.perf_counter()
@@ -57,7 +58,7 @@ def with_20_photos(page: Page, url: str) -> None:
 
 
 def redraw_s(page: Page) -> float:
-    """Return how long it takes until a changed label is drawn."""
+    """Seconds until a changed label is drawn."""
     photo = page.locator(".photo > img").first
     before = photo.get_attribute("src")
     start_s = time.perf_counter()
@@ -67,6 +68,26 @@ def redraw_s(page: Page) -> float:
     )
     page.wait_for_function(DONE, polling=20)
     return time.perf_counter() - start_s
+
+
+def lab_s(page: Page, url: str) -> tuple[float, float]:
+    """Seconds for the Lab to respond to a slider, and to draw its map."""
+    page.goto(f"{url}/Lab?face=John+Glenn")
+    page.wait_for_function(DONE)
+    crop = page.locator(".lab img").first
+    before = crop.get_attribute("src")
+    page.locator(".st-key-light").get_by_role("slider").focus()
+    start_s = time.perf_counter()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('.lab img')?.src != before", arg=before, polling=10
+    )
+    answer_s = time.perf_counter() - start_s
+    page.wait_for_function(DONE)
+    start_s = time.perf_counter()
+    page.get_by_text("Cover the face patch by patch").click()
+    page.get_by_role("img", name="Where covering a patch changes the age").wait_for()
+    return answer_s, time.perf_counter() - start_s
 
 
 def main() -> None:
@@ -80,7 +101,7 @@ def main() -> None:
         serve(Path(folder) / "log.txt", AGEGENDER_ICE="none") as url,
         chromium() as browser,
     ):
-        for path in PAGES:  # the server is warm after this
+        for path in PAGES:  # warms up the server
             first_visit_s(browser, url, path)
         for path in PAGES:
             seconds = [first_visit_s(browser, url, path) for _ in range(rounds)]
@@ -90,7 +111,10 @@ def main() -> None:
             with_20_photos(page, url)
             seconds = [redraw_s(page) for _ in range(rounds)]
             nodes = page.evaluate("document.querySelectorAll('*').length")
-            print(f"20 photos drawn anew {statistics.median(seconds):.2f} s ({nodes} DOM nodes)")
+            print(f"20 photos drawn anew {statistics.median(seconds):.2f} s ({nodes} DOM nodes)", flush=True)
+            times = [lab_s(page, url) for _ in range(rounds)]
+            answer_s, map_s = (statistics.median(part) for part in zip(*times, strict=True))
+            print(f"Lab: an answer {answer_s:.2f} s, a map {map_s:.2f} s", flush=True)
 
 
 if __name__ == "__main__":

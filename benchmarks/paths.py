@@ -1,4 +1,4 @@
-"""Where the time goes on each path: a photograph, a live frame, a second of video; how far from the floor."""
+"""Profile of each path (a photograph, a live frame, a second of video) against the hardware's limits."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from benchmarks.timing import Clock
 Rows = list[dict[str, Any]]
 
 DETECTOR_MACS_A_PIXEL = 1324.2
-"""Multiply-adds of YuNet-n's convolutions, 542.4 million at 640×640, by its graph and ONNX's shapes."""
+"""Multiply-adds of YuNet-n's convolutions, 542.4 million at 640×640, from its graph and ONNX's shapes."""
 
 ESTIMATOR_MACS_A_FACE = 204e6
-"""Of the bundled net, by the same count; training/README.md."""
+"""Multiply-adds of the bundled net, counted the same way; see training/README.md."""
 
 
 def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
-    """Return a row for each step of each path: milliseconds of the core, part of the path, part at the floor.
+    """A row for each step of each path: CPU milliseconds, fraction of the path, fraction at the limit.
 
-    The floor of a net is its multiply-adds at the core's peak, that of making a picture smaller is reading
-    it once at the speed of memory. What is watched inside another step counts once, with the inner one.
+    The limit of a net is its multiply-adds at the core's peak, that of scaling down is reading the picture
+    once at memory speed. Time in a nested step counts only towards the inner one.
     """
     name, data = next((name, data) for name, (faces, data) in scenes.photographs().items() if faces == 6)
     rows = path_rows(f"photograph ({name})", now, peak, lambda: analyze_file(data, now), rounds)
@@ -65,7 +65,7 @@ def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
 def path_rows(
     path: str, now: Analyzer, peak: dict[str, float], once: Callable[[], object], rounds: int
 ) -> Rows:
-    """Return the rows of one path, which `once` goes."""
+    """Rows for one path, which `once` runs."""
     clock = Clock(SIZES)
     with watched_nets(now, clock), clock.on(*STEPS):
         once()
@@ -101,14 +101,14 @@ STEPS: tuple[tuple[str, Any, str], ...] = (
     ("decoding the film", reader, "_decode"),
     ("writing the film", writer.Mp4, "write"),
 )
-"""Steps beside the nets, each with the module whose name of it is watched. None is called within another."""
+"""Steps other than nets, each with the module and name to time. None is called within another."""
 
 SIZES: dict[str, Callable[..., float]] = {
     "detector": lambda _, feed: DETECTOR_MACS_A_PIXEL * next(iter(feed.values()))[0, 0].size,
     "estimator": lambda _, feed: ESTIMATOR_MACS_A_FACE * len(next(iter(feed.values()))),
     "making smaller, for the detector": lambda image, _: image.nbytes,
 }
-"""The multiply-adds of nets, and the bytes that are read to make a picture smaller."""
+"""Multiply-adds of nets, and bytes read when scaling down."""
 
 PEAKS = {
     "detector": "billions of multiply-adds a second",
@@ -118,7 +118,7 @@ PEAKS = {
 
 
 def write_video(path: Path, frames: list[av.VideoFrame]) -> None:
-    """Write the frames as a film of 30 a second."""
+    """Write the frames as a video at 30 frames per second."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
@@ -129,7 +129,7 @@ def write_video(path: Path, frames: list[av.VideoFrame]) -> None:
 
 
 def video_once(source: Path, target: Path, now: Analyzer) -> None:
-    """Annotate a film, and throw the result away."""
+    """Annotate a video, and discard the result."""
     for _ in annotate.annotate_video(source, target, now):
         pass
     target.unlink()

@@ -1,12 +1,12 @@
-"""How many people are counted in videos of which it is known, by the rules of now and of before.
+"""People counted in videos with known people, by the current rules and the earlier ones.
 
     python -m benchmarks.people [--stills FOLDER] [--json]
 
-Each still becomes clips of three seconds: held still in grain, panned and zoomed, out of focus, and in the
-dark; and three stills one after the other become one. True are as many faces as are known to be on a still,
-those that YuNet-n is surest of in the whole still. Those that are 24 pixels high in the frame for a second
-have to be counted, smaller ones may be. Who is counted is right when the boxes lie on a true face that nobody
-else's lie on. Before, everybody was counted who was found twice, and who turned up again was somebody new.
+Each still becomes clips of three seconds: static with grain, panned and zoomed, out of focus, and dark; and
+three stills in sequence become another. The true faces are the known number on each still, taken as those
+that YuNet-n is surest of on the whole still. Those 24 pixels high in the frame for a second have to be
+counted, smaller ones may be. A counted person is right if the boxes are on a true face that is nobody else's.
+Earlier, everybody found twice was counted, and anybody who reappeared was somebody new.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ DETECTORS = ("yunet", "bundled")
 
 
 class Still(NamedTuple):
-    """A still and where its faces are."""
+    """A still and its faces."""
 
     image: Image
     faces: tuple[Box, ...]
 
 
 class Shot(NamedTuple):
-    """A frame, and the true faces in it by numbers of their own; to be found are those that `are_seen`."""
+    """A frame, and the true faces in it by ID; those in `are_seen` have to be found."""
 
     image: Image
     truth: dict[int, Box]
@@ -67,7 +67,7 @@ class Tally:
     right: int = 0
 
     def row(self) -> dict[str, object]:
-        """Return precision and recall, in percent."""
+        """Precision and recall, in per cent."""
         return {
             "people": self.true,
             "counted": self.counted,
@@ -77,7 +77,7 @@ class Tally:
 
 
 class _Anybody:
-    """Says the same of every face: who counts does not hang on it."""
+    """Estimates the same for every face, because counting does not depend on it."""
 
     name = "anybody"
 
@@ -86,7 +86,7 @@ class _Anybody:
 
 
 def stills(folder: Path) -> dict[str, Still]:
-    """Return the stills in a folder whose number of faces is known; portraits have one."""
+    """The stills in a folder with a known number of faces; portraits have one."""
     detector = build_analyzer("yunet").detector
     found = {}
     for path in sorted(folder.iterdir()):
@@ -102,7 +102,7 @@ WAYS = ("still", "moving", "unsharp", "dark")
 
 
 def clip(still: Still, way: str, seed: int) -> Iterator[Shot]:
-    """Give the frames of a still, filmed in one of `WAYS`."""
+    """Yield the frames of a still, filmed in one of `WAYS`."""
     random = np.random.default_rng(seed)
     height, width = still.image.shape[:2]
     fit = max(WIDTH_PX / width, HEIGHT_PX / height) if width < height else WIDTH_PX / width
@@ -124,7 +124,7 @@ def clip(still: Still, way: str, seed: int) -> Iterator[Shot]:
 
 
 def counted(shots: Sequence[Shot], analyzer: Analyzer, now: bool) -> Tally:
-    """Return how well people are counted, by the rules of now or of before."""
+    """How well people are counted, by the current or the earlier rules."""
     follower, sightings = Follower(analyzer, rest_s=GONE_S if now else 0.0), Sightings()
     lies_on: dict[int, Counter[int]] = {}
     true: Counter[int] = Counter()
@@ -147,7 +147,7 @@ def counted(shots: Sequence[Shot], analyzer: Analyzer, now: bool) -> Tally:
 
 
 def _nearest(box: Box, truth: dict[int, Box]) -> int:
-    """Return the true face that a box lies on, or −1."""
+    """The true face that a box is on, or −1."""
     best = max(truth, key=lambda n: truth[n].iou(box), default=-1)
     return best if best >= 0 and truth[best].iou(box) >= OVERLAP else -1
 
@@ -158,7 +158,7 @@ def _is_seen(box: Box) -> bool:
 
 
 def joined(shots: Sequence[Sequence[Shot]]) -> list[Shot]:
-    """Return clips one after the other, in which nobody is in two."""
+    """Concatenate clips, treating people in each as different."""
     return [
         Shot(
             shot.image,
@@ -171,7 +171,7 @@ def joined(shots: Sequence[Sequence[Shot]]) -> list[Shot]:
 
 
 def measure(found: dict[str, Still], detector: Detector) -> list[dict[str, object]]:
-    """Return a row for each way of filming and rule."""
+    """A row for each way of filming and each rule."""
     analyzer = Analyzer(detector, _Anybody())
     tallies: dict[tuple[str, bool], Tally] = {}
     for way in (*WAYS, "three stills"):

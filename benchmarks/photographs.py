@@ -1,4 +1,4 @@
-"""Photographs from bytes to analysis, beside the seed's way; what is no net; large files; growth."""
+"""Photographs from bytes to analysis, compared with the old application; overhead; large files; growth."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Rows = list[dict[str, Any]]
 
 
 def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
-    """Return a row a photograph: how many faces each way finds, its milliseconds from bytes, their ratio.
+    """A row per photograph: faces found by each, milliseconds from bytes, and their ratio.
 
-    The seed's way is timed twice: as it was, with the faces that its SSD finds, and with its two nets on as
+    The old application is timed twice: as it was, with the faces its SSD finds, and with its two nets on as
     many faces as are found now, which is what the same answer would have cost.
     """
     rows = []
@@ -63,7 +63,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 
 
 def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
-    """Return the faces that the detector finds in one look at all of a picture, as close as it ever looks."""
+    """Faces found in a single look at the whole picture, at the highest resolution ever used."""
     detector = now.detector
     if isinstance(detector, CoarseToFineDetector):
         return detector.detector.detect(image)
@@ -71,23 +71,23 @@ def closer_look(now: Analyzer, image: Image) -> tuple[Face, ...]:
 
 
 def read_as_then(data: bytes) -> Image:
-    """Return the RGB image as the seed application read it, whole and without a look at profiles."""
+    """The RGB image as the old application read it, at full size and ignoring profiles."""
     bgr = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 
 def load_with_pillow(data: bytes) -> None:
-    """Decode a file with Pillow, whole."""
+    """Decode a file with Pillow at full size."""
     PIL.Image.open(BytesIO(data)).load()
 
 
 def decode_and_analyze(data: bytes, analyzer: Analyzer) -> Analysis:
-    """Return the analysis of a file that is decoded whole."""
+    """Analyse a file decoded at full size."""
     return analyzer(decode(data))
 
 
 def overhead(now: Analyzer, rounds: int) -> Rows:
-    """Return what is neither decoding nor a net, in milliseconds and as a part of the time in the nets."""
+    """Time outside of decoding and the nets, in milliseconds and relative to the nets."""
     rows = []
     for name, (faces, data) in scenes.photographs().items():
         image, clock = decode(data), Clock()
@@ -112,11 +112,11 @@ def overhead(now: Analyzer, rounds: int) -> Rows:
 
 
 def watched_nets(analyzer: Analyzer, clock: Clock) -> Any:
-    """Return, for `with`, what has the clock watch the two nets of the analyzer."""
+    """Context manager that times the two nets of the analyzer with the clock."""
     calls = []
     for role in ("detector", "estimator"):
         owner: Any = getattr(analyzer, role)
-        owner = getattr(owner, "detector", owner)  # the one that looks twice has it inside
+        owner = getattr(owner, "detector", owner)  # the coarse-to-fine detector wraps it
         if not isinstance(owner._session, Session):
             owner._session = Session(owner._session)
         calls.append((role, owner._session, "run"))
@@ -124,7 +124,7 @@ def watched_nets(analyzer: Analyzer, clock: Clock) -> Any:
 
 
 def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
-    """Return what decoding and analysing a large JPEG takes, beside Pillow decoding it whole."""
+    """Time to decode and analyse a large JPEG, compared with Pillow decoding it at full size."""
     rows = []
     for name, (faces, data) in scenes.photographs().items():
         large = scenes.enlarged(data, megapixels)
@@ -147,7 +147,7 @@ def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
 
 
 def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple[float, ...]) -> Rows:
-    """Return the time by faces in a picture of one size, and by megapixels of a file with one face."""
+    """Time by number of faces at one size, and by megapixels of a file with one face."""
     rows = []
     for count in faces:
         image = scenes.tiled(1280, 960, count)
@@ -161,7 +161,7 @@ def growth(now: Analyzer, rounds: int, faces: tuple[int, ...], megapixels: tuple
 
 
 def fits(rows: Rows) -> Rows:
-    """Return the straight line through each kind of growth, by least squares, and its worst residual."""
+    """Least-squares line through each kind of growth, and its worst residual."""
     lines = []
     for by in ("faces", "megapixels"):
         x, y = np.array([(row["value"], row["ms"]) for row in rows if row["by"] == by]).T

@@ -1,4 +1,4 @@
-"""The pictures that are measured: real photographs where there are some, else the samples put together."""
+"""The pictures to measure on: real photographs if available, otherwise composed of samples."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PHOTOGRAPHS = {
     15: ("group-1.jpg", "stock-group-1.jpg"),
     29: ("solvay1927.jpg",),
 }
-"""Photographs of the optional data, by the faces in them (CONTRIBUTING.md says where they are looked for)."""
+"""Photographs in the optional data by number of faces; CONTRIBUTING.md says where these are looked for."""
 
 
 def photographs() -> dict[str, tuple[int, bytes]]:
-    """Return files with 1, 6, 15 and 29 faces by name, each with that number: real ones, or made-up ones."""
+    """Files with 1, 6, 15 and 29 faces by name, each with that number: real ones or composed ones."""
     folder = Path(os.environ.get("AGEGENDER_SHARED") or ROOT.parent / "shared") / "photos"
     real = [(faces, folder / name) for faces, names in PHOTOGRAPHS.items() for name in names]
     if all(path.is_file() for _, path in real):
@@ -35,7 +35,7 @@ def photographs() -> dict[str, tuple[int, bytes]]:
 
 
 def tiled(width_px: int, height_px: int, faces: int) -> Image:
-    """Return an RGB picture with the sample's head in it as often as asked, no larger than it is."""
+    """An RGB picture with the given number of copies of the sample's head, none enlarged."""
     left, top, right, bottom = FACE_XYXY
     head = decode(SAMPLE)[top:bottom, left:right]
     columns = 1 if faces == 1 else max(3, round((1.8 * faces) ** 0.5))
@@ -51,18 +51,18 @@ def tiled(width_px: int, height_px: int, faces: int) -> Image:
 
 
 def enlarged(data: bytes, megapixels: float) -> bytes:
-    """Return the picture as a JPEG of so many megapixels, with grain, as large a file as a camera's."""
+    """Enlarge the picture to a JPEG of that many megapixels, with grain, as large a file as a camera's."""
     image = decode(data)
     scale = (megapixels * 1e6 / (image.shape[0] * image.shape[1])) ** 0.5
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     large = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=how))
     grain = np.empty(large.shape[:2], np.int16)
-    cv2.randn(grain, 0, 4)  # type: ignore[call-overload]  # takes numbers, whatever its stub says
+    cv2.randn(grain, 0, 4)  # type: ignore[call-overload]  # accepts numbers, whatever its stub says
     return jpeg(np.clip(large + grain[:, :, None], 0, 255).astype(np.uint8))
 
 
 def jpeg(image: Image) -> bytes:
-    """Return the image as cameras save it: quality 92, colours at half the resolution, no profile."""
+    """Encode the image as cameras do: quality 92, chroma at half the resolution, no profile."""
     file = BytesIO()
     PIL.Image.fromarray(image).save(file, "JPEG", quality=92, subsampling="4:2:0")
     return file.getvalue()

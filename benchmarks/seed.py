@@ -1,4 +1,4 @@
-"""The way of the application that this one grew out of: an SSD, then two Caffe nets for every face."""
+"""The application that this one grew out of: an SSD, then two Caffe nets for every face."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agegender.models.manifest import load_manifest
 
 
 def seed_analyzer() -> tuple[Analyzer, str]:
-    """Return the SSD with the two Caffe nets, and what their weights are. Raises `ModelError`."""
+    """The SSD with the two Caffe nets, and a note on their weights. Raises `ModelError`."""
     manifest = load_manifest()
     ssd = store.fetch(manifest["ssd"])
     detector = SSD(ssd["opencv_face_detector_uint8.pb"], ssd["opencv_face_detector.pbtxt"])
@@ -31,7 +31,7 @@ def seed_analyzer() -> tuple[Analyzer, str]:
 
 
 def made_up_nets(graphs: dict[str, Path]) -> LeviHassner:
-    """Return the two nets with random weights, for which a machine needs as long."""
+    """The two nets with random weights, which take as long to run."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     import caffe_oracle  # type: ignore[import-not-found, unused-ignore]
 

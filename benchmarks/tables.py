@@ -1,4 +1,4 @@
-"""Figures as Markdown tables, and their places in a page."""
+"""Figures as Markdown tables, and their placement in a page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def all_tables(found: dict[str, Any]) -> dict[str, str]:
-    """Return a Markdown table for each part of what was measured, and the texts about it, by name."""
+    """A Markdown table for each part of the figures, and the texts about it, by name."""
     return {name: part if isinstance(part, str) else table(part) for name, part in found.items()}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return rows of the same keys as a Markdown table."""
+    """Format rows with the same keys as a Markdown table."""
     lines = [
         list(rows[0]),
         ["---"] * len(rows[0]),
@@ -22,7 +22,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a figure with about three digits; a dash for none."""
+    """Format a figure with about three digits; a dash for none."""
     if isinstance(value, float):
         return (
             f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
@@ -31,7 +31,7 @@ def shown(value: object) -> str:
 
 
 def filled(page: str, found: dict[str, Any]) -> str:
-    """Return the page with each table between `<!-- NAME -->` and `<!-- end -->`; others stay as they are."""
+    """Fill in each table between `<!-- NAME -->` and `<!-- end -->` in the page; others are left alone."""
     texts = all_tables(found)
 
     def fill(place: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""How the benchmarks measure: on one core, by its time, ways that are compared taking turns."""
+"""Timing: CPU time on one core, with compared functions taking turns."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import cv2
 
 
 def one_core() -> None:
-    """Keep this process on one core, where the system lets it, and OpenCV in the thread that calls it."""
+    """Keep this process on one core, where the system allows it, and OpenCV in the calling thread."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
 
 
 def side_by_side(rounds: int, **ways: Callable[[], object]) -> dict[str, float]:
-    """Return the median of each way's time on the core, in milliseconds.
+    """Median CPU time of each function, in milliseconds.
 
-    They take turns, so that whatever else the machine does strikes all, and each warms up once.
+    They take turns, so that any other load on the machine affects all of them, and each is warmed up once.
     """
     for way in ways.values():
         way()
@@ -36,9 +36,9 @@ def side_by_side(rounds: int, **ways: Callable[[], object]) -> dict[str, float]:
 
 
 class Clock:
-    """Adds up the time on the core that some functions take, by names, and how much they did.
+    """Sums up the CPU time of certain functions by name, and the size of their work.
 
-    `sizes` has, for some of the names, what tells from a call's arguments how much it is.
+    `sizes` has, for some of the names, a function from a call's arguments to that size.
     """
 
     def __init__(self, sizes: Mapping[str, Callable[..., float]] | None = None) -> None:
@@ -47,13 +47,13 @@ class Clock:
         self._sizes = sizes or {}
 
     def restart(self) -> None:
-        """Begin from nothing."""
+        """Reset all sums."""
         self.ms.clear()
         self.size.clear()
 
     @contextmanager
     def on(self, *calls: tuple[str, Any, str]) -> Iterator[None]:
-        """Watch calls, each a name, and the object and attribute where its function is, within `with`."""
+        """Context manager that times calls, each given as a name, an object and the function's attribute."""
         before = [(owner, attribute, getattr(owner, attribute)) for _, owner, attribute in calls]
         for name, owner, attribute in calls:
             setattr(owner, attribute, self._watched(name, getattr(owner, attribute)))
@@ -77,7 +77,7 @@ class Clock:
 
 
 class Session:
-    """An ONNX Runtime session in place of another, whose `run` a `Clock` can watch."""
+    """Wraps an ONNX Runtime session so that a `Clock` can time its `run`."""
 
     def __init__(self, session: Any) -> None:
         self._session = session

@@ -1,10 +1,10 @@
-"""Live in a real browser, both ways side by side: what it shows, and what it costs line and server.
+"""Live in a real browser over both transports: what is shown, and the load on line and server.
 
     python -m benchmarks.live --ways [--json]
 
 The camera of a headless Chromium sees one face, 640×480, 30 frames a second. The server may use one core, the
 browser the others. `ms to box` is from a picture's capture until its boxes are drawn; its first and second
-half show whether it grows. The slow line lets 1 Mbit/s through each way and adds 100 ms to a round trip.
+half show whether it grows. The slow line passes 1 Mbit/s each way and adds 100 ms to a round trip.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SECONDS, SLOW_SECONDS = 20.0, 120.0
-"""How long each way is watched, and over the slow line."""
+"""How long each transport is observed, and over the slow line."""
 
-# Keep the connections of WebRTC, to ask them how much went through.
+# Keep the WebRTC connections, to query their byte counts.
 KEEP = """window.connections = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...all) { super(...all); (window.top.connections ??= []).push(this); }
@@ -61,9 +61,11 @@ CAMERA_STATE = """() => {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way over one line: a second's frames shown and answers, milliseconds from capture to box (0 where
-    boxes come within the picture), kilobytes a second each way, and milliseconds of the server's processor, a
-    second and an answer."""
+    """One transport over one line.
+
+    Frames shown and answers per second, milliseconds from capture to box (0 if boxes are part of the
+    picture), kilobytes per second each way, and the server's CPU milliseconds per second and per answer.
+    """
 
     way: str
     line: str
@@ -80,7 +82,7 @@ class Row:
 
 @contextmanager
 def server(way: str) -> Iterator[tuple[int, int]]:
-    """Serve the app on one core; give its port and process."""
+    """Serve the app on one core; yields its port and process ID."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
@@ -103,19 +105,19 @@ def server(way: str) -> Iterator[tuple[int, int]]:
 
 
 def processor_s(pid: int) -> float:
-    """Return the seconds of processor time that a process has had, by /proc."""
+    """CPU seconds used by a process, from /proc."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def analysed(page: Page) -> float:
-    """Return how many frames a second the page says it analyses."""
+    """Frames analysed per second, as the page states."""
     text = page.get_by_text("frames a second over").first.text_content() or ""
     return float(text.partition("· ")[2].split()[0])
 
 
 def measure(browser: Browser, way: str, seconds: float, slow: bool = False) -> Row:
-    """Return a row for one way: begun, warmed up for five seconds, and watched."""
+    """A row for one transport: started, warmed up for five seconds, and observed."""
     with (
         server(way) as (port, pid),
         line_to("127.0.0.1", port) as line,
@@ -135,7 +137,7 @@ def measure(browser: Browser, way: str, seconds: float, slow: bool = False) -> R
 
 
 def watch(page: Page, line: Line, pid: int, way: str, seconds: float, slow: bool) -> Row:
-    """Return a row of what is seen for so long."""
+    """A row from observing for that long."""
 
     def state() -> dict[str, Any]:
         own: dict[str, Any] = page.evaluate(CAMERA_STATE)

@@ -1,10 +1,11 @@
-"""What is read of pictures that lie on their side or upside down, which no tag tells.
+"""Results on pictures that are on their side or upside down without an orientation tag.
 
     python -m benchmarks.turned FAIRFACE UTKFACE [--detector NAME] [--limit N] [--json]
 
-FAIRFACE and UTKFACE are data sets as `agegender evaluate` takes them. Their pictures are read as they are,
-turned by 90, 180 and 270°, and as they are without a look at their turn. The last lines tell how much longer
-the way from bytes to estimates takes for those as they are with that look; both take turns by the picture.
+FAIRFACE and UTKFACE are data sets as for `agegender evaluate`. Their pictures are analysed as they are,
+turned by 90, 180 and 270°, and as they are without the search for orientation. The last lines give the
+slowdown from bytes to estimates caused by that search on upright pictures; both take turns picture by
+picture.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from agegender.imaging.io import decode
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was read of a data set's pictures turned clockwise by so many degrees.
+    """Results on a data set's pictures turned clockwise by so many degrees.
 
-    `found` and `gender` are parts of all, and of those found; `years` is the mean error where ages are known
-    to the year, `tilted` the part of those found that it was said of.
+    `found` is a fraction of all pictures and `gender` of those found; `years` is the mean error where exact
+    ages are known, `tilted` the fraction of those found with that warning.
     """
 
     pictures: str
@@ -44,7 +45,7 @@ class Row:
 
 
 def row(dataset: Dataset, degrees: int, analyzer: Analyzer, limit: int | None) -> Row:
-    """Return what an analyzer reads of the pictures when they are turned."""
+    """Analyse the pictures turned by `degrees`."""
     results = list(evaluate(dataset, analyzer, limit, Degradation(turned_degrees=degrees)))
     read = [result for result in results if result.reading]
     right = [r.reading.gender.label == r.sample.gender for r in read if r.reading and r.sample.gender]
@@ -62,13 +63,13 @@ def row(dataset: Dataset, degrees: int, analyzer: Analyzer, limit: int | None) -
 
 
 def years_off(result: Result) -> float | None:
-    """Return by how many years an estimate is off, None where the true age is a range."""
+    """Absolute error in years, None if the true age is a range."""
     ages, reading = result.sample.ages, result.reading
     return None if not ages or not reading or ages[0] != ages[1] else abs(reading.age.years - ages[0])
 
 
 def times_as_long(dataset: Dataset, analyzer: Analyzer, without: Analyzer, limit: int | None) -> float:
-    """Return how many times as long pictures that stand take with the look at their turn as without."""
+    """Slowdown caused by the search for orientation on upright pictures."""
     seconds = [0.0, 0.0]
     border_px = PADDING_PX.get(dataset.kind, 0)
     for number, sample in enumerate(spread(dataset.samples, limit)):
@@ -85,14 +86,14 @@ def times_as_long(dataset: Dataset, analyzer: Analyzer, without: Analyzer, limit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the table, or with --json its rows."""
+    """Print the table, or its rows with --json."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("fairface", type=Path)
     parser.add_argument("utkface", type=Path)
     parser.add_argument("--detector", choices=DETECTORS, default="auto")
-    parser.add_argument("--limit", type=int, help="only so many pictures of each")
+    parser.add_argument("--limit", type=int, help="maximum number of pictures of each")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Detectors for comparison alone: OpenCV's cascade, and YuNet-n on a picture of another size."""
+"""Detectors for comparison only: OpenCV's cascade, and YuNet-n on an enlarged picture."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from agegender.types import Box, Detector, Face, Image
 
 
 class Haar:
-    """The cascade of Lienhart (2002) in OpenCV's wheel: boxes without landmarks, of frontal faces only."""
+    """The cascade of Lienhart (2002) in OpenCV's wheel: boxes without landmarks, frontal faces only."""
 
     name = "haar"
-    # YuNet's box in the units of Haar's square: width and height. Medians over FairFace's training pictures.
+    # YuNet's box in units of Haar's square: width and height. Medians over FairFace's training pictures.
     BOX_WIDTH, BOX_HEIGHT = 0.825, 1.08
-    # The logistic of the last stage's sum is the score: half of its inventions on photographs are below 0.5.
+    # The score is a logistic of the last stage's sum: half of its false detections on photographs are below
+    # 0.5.
     STAGE_MIDDLE, STAGE_STEEPNESS = 55.3, 6.0
 
     def __init__(self) -> None:
@@ -25,7 +26,7 @@ class Haar:
         self._cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, in no order."""
+        """Faces of an RGB image, in no particular order."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         squares, _, sums = self._cascade.detectMultiScale3(grey, minNeighbors=3, outputRejectLevels=True)
         faces = []
@@ -38,7 +39,7 @@ class Haar:
 
 
 class Enlarged:
-    """YuNet-n on the picture made a quarter larger, in pixels of the picture as it is."""
+    """YuNet-n on the picture enlarged by a quarter, in pixels of the original."""
 
     LARGER = 1.25
 
@@ -47,7 +48,7 @@ class Enlarged:
         self._detector = detector
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first."""
+        """Faces of an RGB image, most confident first."""
         larger = np.asarray(cv2.resize(image, None, fx=self.LARGER, fy=self.LARGER), np.uint8)
         x, y = image.shape[1] / larger.shape[1], image.shape[0] / larger.shape[0]
         return tuple(face.moved(x, y) for face in self._detector.detect(larger))

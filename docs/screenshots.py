@@ -1,4 +1,4 @@
-"""Take a picture of each page in Chromium, light, dark and as on a phone: `make screenshots`."""
+"""Take a screenshot of each page in Chromium: light, dark and on a phone (`make screenshots`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TARGET = ROOT / "docs" / "screenshots"
 SAMPLES = [ROOT / "samples" / name for name in ("solvay_1927.jpg", "patsy_mink.jpg", "john_glenn.jpg")]
 COLOURS = 128
-"""So many do for a page with photographs, and keep a file below 200 kB or so."""
+"""Enough colours for a page with photographs, while keeping files below about 200 kB."""
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 1000}, "color_scheme": "light"},
@@ -44,13 +44,13 @@ def photos(page: Page) -> None:
 
 
 def live(page: Page) -> None:
-    """Have the camera see a face until its age has settled."""
+    """Show the camera a face until its age has settled."""
     start(page)
     page.wait_for_timeout(4000)
 
 
 def video(page: Page) -> None:
-    """Have the sample clip annotated."""
+    """Annotate the sample clip."""
     page.get_by_text("Sample", exact=True).click()
     page.get_by_role("button", name="Find faces").click()
     page.locator(".timeline tbody tr").first.wait_for()
@@ -58,7 +58,7 @@ def video(page: Page) -> None:
 
 def lab(page: Page) -> None:
     """Wait for the curves."""
-    page.get_by_text("the answer is worth little").wait_for()
+    page.get_by_text("the answer is of little use").wait_for()
 
 
 def about(page: Page) -> None:
@@ -77,7 +77,7 @@ PAGES: dict[str, Callable[[Page], None]] = {
 
 
 def take(browser: Browser, url: str, look: str, path: str) -> None:
-    """Save one picture of a page."""
+    """Save a screenshot of a page."""
     with browser.new_context(permissions=["camera"], **LOOKS[look]) as context:
         context.set_default_timeout(120_000)
         page = context.new_page()
@@ -94,7 +94,7 @@ def take(browser: Browser, url: str, look: str, path: str) -> None:
 
 
 def main() -> None:
-    """Take them all, or those whose names are asked for, as in `home-light`."""
+    """Take all screenshots, or those named, such as `home-light`."""
     wanted = sys.argv[1:]
     TARGET.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder:

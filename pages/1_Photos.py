@@ -1,4 +1,4 @@
-"""Photos: files, a folder, the camera or samples; each photo with its faces framed and a card a face."""
+"""Photos: files, a folder, the camera or samples, each photo with boxed faces and a card per face."""
 
 from __future__ import annotations
 

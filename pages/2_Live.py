@@ -1,4 +1,4 @@
-"""Live: everybody in the camera's view framed, and a table of who is there."""
+"""Live: boxes around everybody in the camera's view, and a table of who is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agegender.ui import live_panels, live_view, loader
 from agegender.ui.sidebar import sidebar
 
 PRIVACY = (
-    "Frames are sent to the server that runs this app and analysed in its memory. Nothing of the video is "
+    "Frames are sent to the server that runs this app and analysed in its memory. None of the video is "
     "stored; a picture you take is kept for you until you close the page."
 )
 
@@ -27,12 +27,12 @@ state = st.session_state
 
 @st.cache_resource
 def all_seats() -> seats.Seats:
-    """Return the seats that all visitors share."""
+    """The seats for live video, shared by all visitors."""
     return seats.Seats(seats.limit(os.environ))
 
 
 def controls(control: Control) -> bool:
-    """Draw the row of what belongs to the camera; return whether the picture is a mirror."""
+    """Draw the row of camera controls; return whether the picture is mirrored."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if control.active:
             st.button("STOP", "live-stop", icon=":material/stop:", on_click=control.stop)
@@ -51,7 +51,7 @@ def controls(control: Control) -> bool:
 
 
 def latest_of(control: Control) -> Latest | None:
-    """Return the newest frame while a video plays, unless it has faces that are to be hidden."""
+    """The newest frame while a video plays, unless it shows faces that are to be hidden."""
     latest: Latest | None = state.live_ways[control.camera].processor.latest
     if control.phase != "playing" or latest is None:
         return None
@@ -59,14 +59,14 @@ def latest_of(control: Control) -> Latest | None:
 
 
 def step(control: Control) -> bool:
-    """Go on in time; return whether the page has to be drawn anew."""
+    """Advance the connection's state; return whether the page must be redrawn."""
     live_view.hear_camera(control)
     latest = state.live_ways[control.camera].processor.latest
     return control.step(live_view.streamers_active(), latest.time_s if latest else None)
 
 
 def watch(control: Control, drawn: float, blur: bool) -> None:
-    """Show who is in view; have the page drawn anew when the video has taken a step."""
+    """Show who is in view; redraw the page when the connection's state changes."""
     redraw = step(control)
     latest = latest_of(control)
     if redraw or live_view.shape(latest) != drawn:
@@ -91,10 +91,10 @@ if "live" not in state:
     state.live_ways = {camera: WebRTC(VideoProcessor(starts)) for camera in live_view.CAMERAS}
     state.live_socket = WebSocket(state.live_ways["Front"].processor)
 control: Control = state.live
-if state.get("live_drawn") and "live-camera" not in state:  # another page was shown meanwhile
+if state.get("live_drawn") and "live-camera" not in state:  # another page was shown in the meantime
     control.left()
 if not control.busy:
-    state.live_ice = ice_servers(os.environ)  # credentials expire, so they are made anew
+    state.live_ice = ice_servers(os.environ)  # renewed because credentials expire
 if state.live_ice.note:
     st.warning(escape(state.live_ice.note), icon=":material/settings_alert:")
 
@@ -102,9 +102,9 @@ step(control)
 video, side = st.columns([5, 3], gap="medium")
 with video:
     place = st.container(gap=None, key="live-place")
-    place.html("<i></i>")  # so that style.css can hold the place of the video
+    place.html("<i></i>")  # lets style.css reserve the place of the video
     mirror = controls(control)
-    state.live_drawn = True  # and not before: a first run may have been cut short
+    state.live_drawn = True  # only now: an earlier run may have been cut short
     live_panels.show_way(control)
     live_panels.show_kept_picture(chosen.look.blur)
     st.caption(PRIVACY)
@@ -119,6 +119,6 @@ with place:
     if control.wanted and control.way == "websocket":
         state.live_socket.processor = state.live_ways[control.camera].processor
         live_view.exchange(state.live_socket)
-with side:  # last: where it asks to be run again before all is drawn, Streamlit drops what comes after it
+with side:  # last: if it asks for a rerun before everything is drawn, Streamlit drops what comes after it
     every = 0.5 if control.busy else None
     st.fragment(watch, run_every=every)(control, live_view.shape(latest_of(control)), chosen.look.blur)

@@ -1,4 +1,4 @@
-"""Video: a file in; out come an annotated MP4, who is in view when, and what is known of each person."""
+"""Video: from a file to an annotated MP4, with when each person is in view and their estimates."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from agegender.video.container import MAX_BYTES
 from agegender.video.footage import LIMITS
 from agegender.video.sample import sample_clip
 
-KEY = "video-button"  # the same for both, or else the other one would linger below
+KEY = "video-button"  # shared by both buttons, or the other one would linger below
 TYPES = [ending[1:] for ending in endings(VIDEOS)]
 state = st.session_state
 
 
 @st.cache_resource(show_spinner=False)
 def sample() -> bytes:
-    """Return the sample clip, the same one for all visitors."""
+    """The sample clip, shared by all visitors."""
     return sample_clip()
 
 
 def take_video() -> None:
-    """Keep the video that was put into the field, for this session, or forget it."""
+    """Keep the uploaded video for this session, or forget it once removed."""
     files = uploads.held("video-file")
     state.video_file = files[0] if files else None
     state.pop("video_result", None)
 
 
 def choose_video() -> Upload | None:
-    """Return the chosen video, kept while one goes to other pages and back; None where there is none."""
+    """The chosen video, kept while visiting other pages; None if there is none."""
     ways = ["Upload", "Sample"]
     way = st.segmented_control(
         "Where from", ways, key="video-way", required=True, label_visibility="collapsed"
@@ -61,7 +61,7 @@ def choose_video() -> Upload | None:
 
 
 def set_running(identity: str | None) -> None:
-    """Have the video that this tells from others processed from the next run on, or none."""
+    """Start processing the video with this ID on the next run; None stops."""
     state.video_running = identity
 
 
@@ -81,7 +81,7 @@ if chosen is None:
 analyzer = loader.analyzer(settings.detector, settings.estimator)
 known, result = state.get("video_result", (None, None))
 if state.get("video_running") == chosen.file_id:
-    # A click on the button starts the script anew, and ends this run when it next shows its progress.
+    # A click on the button restarts the script, which ends this run when it next updates its progress.
     st.button("Stop", KEY, on_click=set_running, args=(None,), icon=":material/stop_circle:")
     state.video_result = chosen.file_id, annotate(BytesIO(chosen.data), analyzer, options)
     set_running(None)

@@ -1,4 +1,4 @@
-"""Lab: one face, changed until the model errs; what it looks at; the models side by side."""
+"""Lab: change a face until the model errs; see what it looks at; compare the models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agegender.ui.sidebar import sidebar
 
 @st.fragment
 def experiment(cut: Cut, estimator: Estimator, detector: str) -> None:
-    """Change the face and show what becomes of the answer, without the rest of the page."""
+    """Change the face and show the new estimate, without rerunning the rest of the page."""
     sliders, answer = st.columns([1, 1.4], gap="large")
     with sliders:
         changes = lab.choose_changes()

@@ -1,4 +1,4 @@
-"""About: how it works on a sample, what is behind it, how good it is, its limits, privacy and licences."""
+"""About: the pipeline on a sample, background, measured accuracy, limits, privacy and licences."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ show_fails(loader.analyzer(settings.detector, settings.estimator))
 
 st.header("Limits")
 st.markdown(
-    "- It makes people over 60 too young, and people in their thirties in formal portraits too old.\n"
+    "- It underestimates people over 60, and overestimates people in their thirties in formal portraits.\n"
     "- It is less sure of the gender of children.\n"
     "- Its likely range was fitted to ages that people guessed, and misses more of the oldest.\n"
     "- Small, blurred, poorly lit, overexposed, turned, covered and cut-off faces are harder; it warns where "
     "it notices.\n"
     "- Its labels were given by people, and their prejudices are in it.\n"
     "- There are two gender labels because its training photos have two. They say nothing about who somebody "
-    "is, and leave out everybody whom neither fits.\n\n"
-    "It is for trying out, teaching and building upon. **Do not use it to make decisions about people**: not "
+    "is, and leave out everybody who fits neither.\n\n"
+    "It is for experiments, teaching and building on. **Do not use it to make decisions about people**: not "
     "for access, prices, policing or hiring. It proves nobody's age."
 )
 
 st.header("Privacy")
 st.markdown(
     "Photos, videos and the webcam are analysed in the memory of the server that runs this app. Nothing is "
-    "stored, logged or used to train anything, and nobody is recognised. On your own machine nothing "
-    "leaves it."
+    "stored, logged or used to train anything, and nobody is recognised. If you run the app on your own "
+    "machine, nothing leaves it."
 )
 
 st.header("Licences")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 START_S = 60
 QUIET = (
-    "--no-sandbox",  # Chromium's own needs rights that a container seldom gives
+    "--no-sandbox",  # Chromium's sandbox needs privileges that containers seldom grant
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -35,21 +35,21 @@ NOWHERE = "http://127.0.0.1:9"
 CUT_OFF = dict.fromkeys(
     ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "AGEGENDER_MIRROR"), NOWHERE
 )
-"""The environment of an app that reaches nothing; with an empty cache it has what is bundled."""
+"""Environment of an app without network access; with an empty cache it has only what is bundled."""
 
 
 UPLOAD = '[data-testid="stFileUploader"] input'
 
 CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
-"""Give Chromium a camera that it may use; `--use-file-for-fake-video-capture=FILE` says what it sees."""
+"""Gives Chromium a camera and permission; `--use-file-for-fake-video-capture=FILE` sets what it sees."""
 
 PATIENCE_MS = 60_000
-"""For how long a live video may take to start."""
+"""Maximum start-up time of a live video."""
 
 
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
-    """Give a Chromium started with further arguments, or skip the test where there is none."""
+    """Context manager for Chromium with further arguments; skips the test without Chromium."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("there is no chromium on this machine")
@@ -63,7 +63,7 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 
 @contextmanager
 def another(browser: Browser, *arguments: str) -> Iterator[Browser]:
-    """Give a second Chromium beside the first, started with other arguments."""
+    """Context manager for a second Chromium, with other arguments."""
     opened = browser.browser_type.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *arguments])
     yield opened
     opened.close()
@@ -71,7 +71,7 @@ def another(browser: Browser, *arguments: str) -> Iterator[Browser]:
 
 @contextmanager
 def serve(log: Path, **environment: str) -> Iterator[str]:
-    """Give the address of the app, served until the end; what it prints goes to `log`."""
+    """Context manager for the app's URL, served in the meantime; its output goes to `log`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
@@ -95,7 +95,7 @@ def serve(log: Path, **environment: str) -> Iterator[str]:
 
 
 def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path) -> None:
-    """Return once the server answers; fail with what it printed if it ends, or takes too long."""
+    """Wait for the server to answer; fail with its output if it ends or takes too long."""
     for _ in range(START_S * 5):
         try:
             with urlopen(health, timeout=5):
@@ -112,14 +112,14 @@ def wait_until_healthy(process: subprocess.Popen[bytes], health: str, log: Path)
 
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the app, one server for all tests, with the tests' cache of models."""
+    """URL of the app: one server for all tests, with the tests' model cache."""
     if shutil.which("chromium") is None:
         pytest.skip("there is no chromium on this machine")
     with serve(tmp_path_factory.mktemp("app") / "log.txt") as url:
         yield url
 
 
-# No longer than a module: while it is open, playwright keeps an event loop running in this thread.
+# Module scope at most: while it is open, playwright keeps an event loop running in this thread.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
@@ -128,24 +128,24 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh, private window."""
+    """A new private window."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(30_000)
         yield context.new_page()
 
 
 def streamer(page: Page, camera: str = "Front") -> FrameLocator:
-    """Find the component of streamlit-webrtc for a camera."""
+    """The streamlit-webrtc component for a camera."""
     return page.frame_locator(f".st-key-webrtc-{camera} iframe")
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button of the page."""
+    """Press a button on the page."""
     page.get_by_role("button", name=name, exact=True).click()
 
 
 def switch(page: Page, on: bool) -> None:
-    """Press START or STOP, once more where Streamlit loses it: one run of the page may cut another short."""
+    """Press START or STOP, again if Streamlit loses the click: one run of the page may cut another short."""
     names = ("START", "STOP") if on else ("STOP", "START")
     button, other = (page.get_by_role("button", name=name) for name in names)
     button.click()
@@ -173,12 +173,12 @@ def stop(page: Page) -> None:
 
 
 def seconds_played(page: Page, camera: str = "Front") -> float:
-    """Return how far the live video has played over WebRTC."""
+    """Playback position of the live video over WebRTC."""
     return float(streamer(page, camera).locator("video").evaluate("video => video.currentTime"))
 
 
 def eventually(page: Page, holds: Callable[[], object]) -> bool:
-    """Return whether something comes to hold within ten seconds."""
+    """Return whether a condition becomes true within ten seconds."""
     for _ in range(50):
         if holds():
             return True
@@ -187,7 +187,7 @@ def eventually(page: Page, holds: Callable[[], object]) -> bool:
 
 
 def tasks(url: str) -> int:
-    """Return how many threads the process that serves the app has, or skip the test."""
+    """Number of threads of the process that serves the app; skips the test without /proc."""
     port = url.rpartition(":")[2]
     for process in Path("/proc").glob("[0-9]*"):
         try:

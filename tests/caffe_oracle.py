@@ -1,7 +1,7 @@
-"""Caffe in a hundred lines: reads a deploy.prototxt, makes up weights, writes them, and runs the net.
+"""Caffe in a hundred lines: read a deploy.prototxt, write random weights for it, run the net.
 
-Written from Caffe's own definitions (caffe.proto and its layer catalogue), apart from OpenCV, to check
-against.
+Written from Caffe's own definitions (caffe.proto and its layer catalogue), independently of OpenCV, as an
+oracle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Weights = dict[str, list[np.ndarray]]
 
 
 def read_prototxt(path: Path) -> list[dict[str, Any]]:
-    """Return the layers, each a dict of lists, as text protobuf has them."""
+    """The layers, each a dict of lists, as in text protobuf."""
     tokens = re.findall(r'"[^"]*"|[\w.+-]+|[{}:]', path.read_text())
     layers: list[dict[str, Any]] = _message(iter(tokens))["layers"]
     return layers
@@ -35,15 +35,15 @@ def _message(tokens: Iterator[str]) -> dict[str, Any]:
 
 
 def _numbers(layer: dict[str, Any], kind: str, **defaults: float) -> list[float]:
-    """Return the parameters of a layer that are named in `defaults`, in that order."""
+    """Parameters of a layer, in the order of `defaults`."""
     given = layer[kind][0]
     return [float(given[name][0]) if name in given else default for name, default in defaults.items()]
 
 
 def random_weights(layers: list[dict[str, Any]], rng: np.random.Generator, channels: int = 3) -> Weights:
-    """Return weights and biases that keep the size of the numbers, layer after layer, as for 227×227.
+    """Random weights and biases that keep activations in scale from layer to layer, for 227×227 inputs.
 
-    The last layer brings them down to where softmax is neither flat nor certain.
+    The last layer scales them to where softmax is neither flat nor certain.
     """
     weights: Weights = {}
     side = 227
@@ -92,7 +92,7 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def forward(layers: list[dict[str, Any]], weights: Weights, x: np.ndarray) -> np.ndarray:
-    """Return what the net makes of a batch (n, channels, height, width)."""
+    """Run the net on a batch (n, channels, height, width)."""
     for layer in layers:
         (kind,) = layer["type"]
         matrix, bias = weights.get(layer["name"][0], (np.empty(0), np.empty(0)))
@@ -104,12 +104,12 @@ def forward(layers: list[dict[str, Any]], weights: Weights, x: np.ndarray) -> np
             x = x + bias[:, None, None]
         elif kind == "RELU":
             x = np.maximum(x, 0)
-        elif kind == "POOLING":  # the last window may stand out
+        elif kind == "POOLING":  # the last window may extend beyond the input
             size, stride = map(int, _numbers(layer, "pooling_param", kernel_size=0, stride=1))
             more = [(0, (size - side) % stride) for side in x.shape[2:]]
             padded = np.pad(x, ((0, 0), (0, 0), *more), constant_values=-np.inf)
             x = sliding_window_view(padded, (size, size), (2, 3))[:, :, ::stride, ::stride].max((4, 5))
-        elif kind == "LRN":  # across channels; alpha is shared among them
+        elif kind == "LRN":  # across channels; alpha is divided among them
             local_size, alpha, beta = _numbers(layer, "lrn_param", local_size=5, alpha=1, beta=0.75)
             half = int(local_size) // 2
             squares = np.pad(x**2, ((0, 0), (half, half), (0, 0), (0, 0)))
@@ -121,5 +121,5 @@ def forward(layers: list[dict[str, Any]], weights: Weights, x: np.ndarray) -> np
             x = np.exp(x - x.max(1, keepdims=True))
             x = x / x.sum(1, keepdims=True)
         else:
-            assert kind == "DROPOUT", kind  # nothing, once the net is trained
+            assert kind == "DROPOUT", kind  # no effect at inference
     return x

@@ -1,4 +1,4 @@
-"""A clip of which everything is known: two portraits that a camera passes over, and who is where in it."""
+"""A clip with known ground truth: a camera passes over two portraits."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from agegender.types import Box, Image
 
 FPS = 15
 SECONDS = 14.0
-GUEST_S = (4.0, 9.0)  # when the second person is there, sliding in and out
+GUEST_S = (4.0, 9.0)  # when the second person is present, sliding in and out
 SIZE_WH = (640, 480)
 
 
 class Frame(NamedTuple):
     time_s: float
     image: Image
-    truth: dict[str, Box]  # the faces that are wholly in view
+    truth: dict[str, Box]  # the faces entirely in view
 
 
 PORTRAITS = {
     name: decode(Path(__file__).parents[1] / "samples" / file)
     for name, file in (("Collins", "astronaut.png"), ("Hopper", "grace_hopper.jpg"))
 }
-FACES = {"Collins": Box(178, 65, 269, 176), "Hopper": Box(177, 123, 356, 336)}  # laid by eye
+FACES = {"Collins": Box(178, 65, 269, 176), "Hopper": Box(177, 123, 356, 336)}  # measured by eye
 GUEST_SCALE = 0.55
 
 
 def clip(seconds: float = SECONDS, noise: float = 8.0) -> Iterator[Frame]:
-    """Give frames with a pan, a zoom, changing light, noise, and a guest who comes and goes."""
+    """Yield frames with a pan, a zoom, changing light, noise, and a guest who comes and goes."""
     grain = np.random.default_rng(7).normal(0, noise, (480, 640, 3)).astype(np.float32)
     for i in range(round(seconds * FPS)):
         time_s = i / FPS
@@ -48,7 +48,7 @@ def clip(seconds: float = SECONDS, noise: float = 8.0) -> Iterator[Frame]:
 
 
 def guest_at(time_s: float) -> float | None:
-    """Return how far from the right the guest has come, 0 to 1; None when away."""
+    """How far the guest has come in from the right, 0 to 1; None when away."""
     start_s, end_s = GUEST_S
     if not start_s <= time_s <= end_s:
         return None
@@ -56,7 +56,7 @@ def guest_at(time_s: float) -> float | None:
 
 
 def compose(zoom: float, pan: tuple[float, float], guest: float | None) -> tuple[Image, dict[str, Box]]:
-    """Return a frame and where the faces are in it."""
+    """A frame, and the boxes of the faces in it."""
     width = SIZE_WH[0]
     matrix = np.array([[zoom, 0, 20 + pan[0]], [0, zoom, 20 + pan[1]]])
     warped = cv2.warpAffine(PORTRAITS["Collins"], matrix, SIZE_WH, borderMode=cv2.BORDER_REPLICATE)
@@ -80,7 +80,7 @@ def moved(box: Box, scale: float, right: float, down: float) -> Box:
 
 
 def face_on(width: int, height: int, face_px: int, name: str = "Collins") -> Image:
-    """Return a picture of one size with one face about `face_px` wide in its middle."""
+    """A picture of the given size with one face about `face_px` wide in its middle."""
     face = FACES[name]
     scale = face_px / face.width
     x, y = face.center
@@ -90,7 +90,7 @@ def face_on(width: int, height: int, face_px: int, name: str = "Collins") -> Ima
 
 
 def write_mjpeg(path: Path, pictures: Iterable[Image]) -> None:
-    """Write pictures as a Motion-JPEG file, which Chromium takes for a camera of 30 frames a second."""
+    """Write pictures as a Motion-JPEG file, which Chromium plays as a camera at 30 frames per second."""
     with av.open(path, "w", format="mjpeg") as file:
         stream = None
         for picture in pictures:
@@ -104,7 +104,7 @@ def write_mjpeg(path: Path, pictures: Iterable[Image]) -> None:
 
 
 def clip_of_one(frames: int = 60) -> Iterator[Image]:
-    """Give a loop of a single face in the middle, which moves a little."""
+    """Yield a loop of a single, slightly moving face in the middle."""
     width, height = SIZE_WH
     still = face_on(width + 40, height + 40, 110)
     for i in range(frames):

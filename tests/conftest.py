@@ -1,4 +1,4 @@
-"""What tests share: where optional evaluation data lie, and an empty cache of models."""
+"""Shared fixtures: the optional evaluation data, and an empty model cache."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["browsing"]
 
-# No test fails for the clock, however busy the machine.
+# No test fails because of the clock, however busy the machine.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-# The one place that names the folder of optional data (see CONTRIBUTING.md).
+# The only place that names the folder of optional data (see CONTRIBUTING.md).
 SHARED = Path(os.environ.get("AGEGENDER_SHARED") or Path(__file__).parents[2] / "shared")
 
 
 def optional(part: str) -> Path:
-    """Return a folder of the optional data, or skip the test that asks for it."""
+    """A folder of the optional data; skips the test without it."""
     folder = SHARED / part
     if not folder.is_dir():
         pytest.skip(f"optional data: there is no {part} folder beside the checkout (AGEGENDER_SHARED)")
@@ -49,7 +49,7 @@ def datasets() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests away from the cache of whoever runs them, and from the network where a mirror is."""
+    """Isolate the tests from the user's cache and, if there is a mirror, from the network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AGEGENDER_CACHE", str(tmp_path_factory.mktemp("cache")))
         if not os.environ.get("AGEGENDER_MIRROR") and (SHARED / "models").is_dir():
@@ -59,7 +59,7 @@ def models_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def style_at_once() -> Iterator[None]:
-    """Let no session without a browser wait for the browser."""
+    """Keep sessions without a browser from waiting for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("agegender.ui.sidebar.STYLED_S", 0.0)
         yield

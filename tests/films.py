@@ -1,4 +1,4 @@
-"""Video files of which everything is known, made by PyAV."""
+"""Video files with known content, made by PyAV."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def film(
     rate: int = 15,
     time_base: Fraction = TICKS,
 ) -> Path:
-    """Write (time in seconds, RGB image) pairs as a video, with a sine for sound, and return its path.
+    """Write (time in seconds, RGB image) pairs as a video, with a sine wave for sound, and return its path.
 
-    `rotation` is how far players have to turn the pictures, anticlockwise; after that, where `mirrored`
-    is set, they have to mirror them left to right.
+    `rotation` is how far players have to turn the pictures, anticlockwise; if `mirrored` is set, they then
+    have to mirror them left to right.
     """
     with av.open(str(path), "w", container_options=container or {}) as file:
         video = file.add_stream(codec, rate=rate, options={"crf": "20"} if codec == "libx264" else {})
@@ -60,7 +60,7 @@ def film(
 
 
 def sine(start: int) -> av.AudioFrame:
-    """Return a fiftieth of a second of 440 Hz."""
+    """A fiftieth of a second of 440 Hz."""
     wave = 0.3 * np.sin(2 * np.pi * 440 / RATE * np.arange(start, start + 960))
     frame = av.AudioFrame.from_ndarray(wave.astype(np.float32)[None], format="fltp", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
@@ -68,7 +68,7 @@ def sine(start: int) -> av.AudioFrame:
 
 
 def loudest_hz(path: Path) -> float:
-    """Return the loudest pitch in a file's sound, from the decoded samples alone."""
+    """The loudest frequency in a file's sound, from the decoded samples alone."""
     with av.open(str(path)) as file:
         samples = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
         rate = file.streams.audio[0].rate
@@ -77,7 +77,7 @@ def loudest_hz(path: Path) -> float:
 
 
 def times_and_images(path: Path) -> list[tuple[float, Image]]:
-    """Return the frames of a file as its players see them, unturned."""
+    """A file's frames with their presentation times, not rotated."""
     with av.open(str(path)) as file:
         return [
             (frame.time, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))

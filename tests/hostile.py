@@ -1,5 +1,8 @@
-"""A corpus of hostile picture files, the same on every machine with the same libraries, and a process that
-decodes it under guard: `python tests/hostile.py FIRST STEP` tells on stdout what became of every file."""
+"""A reproducible corpus of hostile picture files, and a guarded process that decodes them.
+
+`python tests/hostile.py FIRST STEP` reports on stdout what became of each file. The corpus is the same on
+every machine with the same libraries.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,16 @@ register_heif()
 ROOT = Path(__file__).parents[1]
 
 CPU_S = 2.0
-"""No file may take longer: the process that decodes it is killed, in whatever library it then is."""
+"""CPU time limit per file: beyond it the decoding process is killed, in whatever library it is."""
 
 HELD_MB = 30 + 8 * MAX_PIXELS // 1_000_000
-"""What decoding may need beside the file: 8 bytes for each pixel of the largest picture, the result among
-them, and what is kept for later."""
+"""Memory allowed beyond the file's size.
+
+8 bytes for each pixel of the largest picture, including the result, and what is cached for later.
+"""
 
 HANGS_S = 1_200
-"""After so long the process is stopped: it waits for something, as computing ends it sooner."""
+"""Time after which the process is stopped as hanging, since the CPU limit ends computations earlier."""
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FORBIDDEN = ("os.", "shutil.", "tempfile.", "subprocess.", "socket.", "ctypes.")
@@ -47,18 +52,18 @@ HARMLESS = ("os.listdir", "os.scandir", "os.getxattr", "os.add_dll_directory")
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A file of the corpus; `kind` is what was done to it."""
+    """A file of the corpus; `kind` is how it was altered."""
 
     name: str
     kind: str
     data: bytes
 
 
-# Sound files of every format, small, that others are made of
+# Small valid files of every format, from which the others are made
 
 
 def noise(height: int, width: int) -> PIL.Image.Image:
-    """Return a picture with smooth and rough parts, as photographs have."""
+    """A picture with smooth and rough parts, like photographs."""
     rng = np.random.default_rng(7)
     rough = PIL.Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
     smooth = rough.resize((4, 4)).resize((width, height))
@@ -69,7 +74,7 @@ def noise(height: int, width: int) -> PIL.Image.Image:
 def saved(picture: PIL.Image.Image, kind: str, **options: Any) -> bytes:
     file = BytesIO()
     others = options.pop("append_images", ())
-    if others:  # copies, as saving leaves its traces in pictures
+    if others:  # copies, because saving alters picture objects
         options = {**options, "save_all": True, "append_images": [other.copy() for other in others]}
     picture.copy().save(file, kind, **options)
     return file.getvalue()
@@ -83,13 +88,13 @@ def exif(orientation: int = 6) -> bytes:
 
 
 def profile() -> bytes:
-    """Return the profile of an RGB space that is not sRGB, so that colours have to be computed."""
+    """An RGB profile other than sRGB, so that colours have to be converted."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return srgb.replace(b"rXYZ", b"tmp!").replace(b"gXYZ", b"rXYZ").replace(b"tmp!", b"gXYZ")
 
 
 def rle_bmp(width: int, height: int, runs: bytes) -> bytes:
-    """Return a BMP of 256 colours whose pixels are stored as runs."""
+    """A BMP of 256 colours with run-length encoding."""
     palette = bytes(range(256)) * 4
     start = 14 + 40 + len(palette)
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(runs), 0, 0, 256, 0)
@@ -98,7 +103,7 @@ def rle_bmp(width: int, height: int, runs: bytes) -> bytes:
 
 @cache
 def sound() -> dict[str, bytes]:
-    """Return sound files by a name that says what is in them."""
+    """Valid files by descriptive name."""
     rgb = noise(40, 56)
     frames = [rgb, rgb.transpose(PIL.Image.Transpose.ROTATE_180), rgb.convert("L").convert("RGB")]
     grey, cmyk, palette, alpha = rgb.convert("L"), rgb.convert("CMYK"), rgb.quantize(32), rgb.convert("RGBA")
@@ -149,7 +154,7 @@ def sound() -> dict[str, bytes]:
     }
 
 
-# What is done to them
+# How they are altered
 
 
 def truncated(data: bytes, rng: np.random.Generator) -> bytes:
@@ -164,7 +169,7 @@ def flipped(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def overwritten(data: bytes, rng: np.random.Generator) -> bytes:
-    """Put a number that programs stumble over at a place, most likely in the headers."""
+    """Write an edge-case number somewhere, most likely into the headers."""
     number = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF][
         int(rng.integers(11))
     ]
@@ -198,7 +203,7 @@ CHANGES: dict[str, tuple[Callable[[bytes, np.random.Generator], bytes], int]] = 
     "repeated": (repeated, 8),
     "spliced": (spliced, 12),
 }
-"""What is done to each sound file, and how often."""
+"""The alterations, and how often each is applied to every valid file."""
 
 
 def changed() -> Iterator[Sample]:
@@ -210,7 +215,7 @@ def changed() -> Iterator[Sample]:
 
 
 def mislabelled() -> Iterator[Sample]:
-    """Give broken EXIF and profiles to sound pictures, and to each format the beginning of another one."""
+    """Put broken EXIF and profiles into valid pictures, and each format's beginning onto another."""
     rgb = noise(24, 32)
     for number in range(40):
         rng = np.random.default_rng(number)
@@ -221,7 +226,7 @@ def mislabelled() -> Iterator[Sample]:
             options: dict[str, object] = {"speed": 10} if kind == "AVIF" else {}
             try:
                 data = saved(rgb, kind, exif=bad_exif, icc_profile=bad_profile, **options)
-            except Exception:  # noqa: BLE001 - some are not even written
+            except Exception:  # noqa: BLE001 - some cannot even be written
                 data = saved(rgb, kind, icc_profile=bad_profile, **options)
             yield Sample(f"metadata {number}.{kind.lower()}", "metadata", data)
     for name, data in sound().items():
@@ -230,7 +235,7 @@ def mislabelled() -> Iterator[Sample]:
                 yield Sample(f"{other[:-4]} begins {name}", "wrong beginning", start[:16] + data[16:])
 
 
-# Bombs: files that ask for far more than their size
+# Bombs: files that ask for far more resources than their size suggests
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -252,7 +257,7 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def many_scans(side: int, scans: int, refining: bool) -> bytes:
-    """Return a progressive JPEG that goes over the whole picture again and again, in a few bytes each."""
+    """A progressive JPEG that rescans the whole picture many times, in a few bytes each."""
     start = b"\xff\xd8" + segment(0xDB, b"\0" + bytes([1]) * 64)
     start += segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + b"\1\x11\0")
     # One Huffman code each: a difference of 0, and the end of a band for 2^14 blocks and more.
@@ -268,7 +273,7 @@ def many_scans(side: int, scans: int, refining: bool) -> bytes:
 
 
 def tiff(*tags: tuple[int, int, int, bytes | int], after: bytes = b"") -> bytes:
-    """Return a little-endian TIFF of these tags: number, type, count, value; texts of bytes come after."""
+    """A little-endian TIFF with these tags (number, type, count, value), byte strings stored after them."""
     tail = 8 + 2 + 12 * len(tags) + 4
     entries, blobs = b"", b""
     for number, kind, count, value in sorted(tags, key=lambda tag: tag[0]):
@@ -287,7 +292,7 @@ def grey_tiff(width: int, height: int, *more: tuple[int, int, int, bytes | int],
 
 
 def gif(width: int, height: int, between: bytes = b"") -> bytes:
-    """Return a GIF with something before its only picture."""
+    """A GIF with something before its only picture."""
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(3) + b"\xff" * 3
     return screen + between + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\2\2\x4c\1\0;"
 
@@ -297,7 +302,7 @@ def box(name: bytes, body: bytes) -> bytes:
 
 
 def claimed_sizes() -> Iterator[tuple[str, bytes]]:
-    """Return headers that claim any size, with hardly anything behind them."""
+    """Yield headers that claim any size, with hardly anything behind them."""
     numbers = [0, 1, 2, 7_071, 16_383, 16_384, 32_767, 32_768, 65_500, 65_535]
     larger = [2**20, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
     files = sound()
@@ -327,7 +332,7 @@ def claimed_sizes() -> Iterator[tuple[str, bytes]]:
 
 
 def bombs() -> Iterator[tuple[str, bytes]]:
-    """Return files that take long or much memory, each in its own way, unless something stops them."""
+    """Yield files that use much time or memory, each in its own way, unless something stops them."""
     rgb_rows = deflated(7_000 * (3 * 7_000 + 1))
     yield "flat.png", png(7_000, 7_000, rgb_rows)
     yield "flat-alpha.png", png(7_000, 7_000, deflated(7_000 * (4 * 7_000 + 1)), colour=6)
@@ -358,7 +363,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def many_pieces() -> Iterator[tuple[str, bytes]]:
-    """Return files of very many small pieces, through which programs go one by one."""
+    """Yield files of very many small pieces, through which programs go one by one."""
     jpeg, few, many = sound()["baseline.jpg"], 3_000_000, 8_000_000
     yield "padding.jpg", jpeg[:2] + b"\xff" * many + jpeg[2:]
     yield "junk.jpg", jpeg[:2] + b"\xff\xe0\0\2" + bytes(many) + jpeg[2:]
@@ -430,7 +435,7 @@ def many_pieces() -> Iterator[tuple[str, bytes]]:
 
 
 def many_frames() -> Iterator[tuple[str, bytes]]:
-    """Return animations and documents of very many frames, of which one is wanted."""
+    """Yield animations and documents of very many frames, of which one is needed."""
     files = sound()
     frame = b"!\xf9\4\0\0\0\0\0," + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\2\2\x4c\1\0"
     yield "frames.gif", gif(1, 1)[:-1] + frame * 300_000 + b";"
@@ -449,7 +454,7 @@ def many_frames() -> Iterator[tuple[str, bytes]]:
 
 
 def corpus(with_bombs: bool = True) -> Iterator[Sample]:
-    """Return all files, always the same; without the bombs they are small."""
+    """Yield all files, always the same; without the bombs they are small."""
     yield from changed()
     yield from mislabelled()
     for name, data in claimed_sizes():
@@ -464,7 +469,7 @@ def corpus(with_bombs: bool = True) -> Iterator[Sample]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a file: `outcome` is None where the process did not survive it."""
+    """What became of a file: `outcome` is None if the process did not survive it."""
 
     name: str
     kind: str
@@ -476,7 +481,7 @@ class Report:
 
 
 def decoded(folder: Path, first: int, step: int, *options: str) -> list[Report]:
-    """Return what became of files of the corpus in a process of its own, in an empty folder that stays so."""
+    """Decode files of the corpus in a separate process, in an empty folder that must stay empty."""
     environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "ignore", __file__, str(first), str(step), *options]
     done = subprocess.run(
@@ -492,7 +497,7 @@ def decoded(folder: Path, first: int, step: int, *options: str) -> list[Report]:
 
 
 def assert_harmless(reports: list[Report]) -> None:
-    """Assert that each file was read or refused in good time and memory, and nothing was done beside it."""
+    """Assert that each file was read or refused within time and memory limits, without side effects."""
     killed = [report.name for report in reports if report.outcome is None]
     assert killed == [], f"{killed[0]} took more than {CPU_S} s of computing, or crashed"
     assert [report for report in reports if report.outcome not in ("picture", "refused")] == []
@@ -501,7 +506,7 @@ def assert_harmless(reports: list[Report]) -> None:
 
 
 def watch_writing(report: Callable[[str], None]) -> None:
-    """Have everything told that Python does to files, but for reading, to processes and to the network."""
+    """Report every write to files, and everything done to processes and the network, by this process."""
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
@@ -512,7 +517,7 @@ def watch_writing(report: Callable[[str], None]) -> None:
 
 
 def outcome(data: bytes) -> str:
-    """Return 'picture' or 'refused', or what is wrong with what came out of the decoder."""
+    """'picture' or 'refused', or what is wrong with the decoder's output."""
     try:
         image = decode(data)
     except ImageError as error:
@@ -526,10 +531,10 @@ def outcome(data: bytes) -> str:
 
 
 class Memory:
-    """What this process holds, now and at most since `start`, on systems that tell it (Linux)."""
+    """Memory of this process, now and at most since `start`, where the system reports it (Linux)."""
 
     def __init__(self) -> None:
-        try:  # open from the start, as opening anything for writing is what is watched for
+        try:  # opened up front, as opening files for writing is what is being watched for
             self._reset: int | None = os.open("/proc/self/clear_refs", os.O_WRONLY)
         except OSError:
             self._reset = None
@@ -550,7 +555,7 @@ class Memory:
 
 def main(first: int, step: int, with_bombs: bool) -> None:
     """Decode every `step`-th file, and print a line before and one after each."""
-    outcome(sound()["rgb.png"])  # what is loaded once, is loaded now
+    outcome(sound()["rgb.png"])  # loads everything that is loaded only once
     for data in sound().values():
         outcome(data)
     told: list[str] = []
@@ -562,7 +567,7 @@ def main(first: int, step: int, with_bombs: bool) -> None:
         print(json.dumps({"name": sample.name, "kind": sample.kind, "bytes": len(sample.data)}), flush=True)
         memory.start()
         before_s = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, CPU_S)  # its signal ends the process
+        signal.setitimer(signal.ITIMER_PROF, CPU_S)  # its signal kills the process
         result = outcome(sample.data)
         signal.setitimer(signal.ITIMER_PROF, 0)
         end = {

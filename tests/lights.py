@@ -1,4 +1,4 @@
-"""Pictures of high dynamic range, made by the formulas of the standards."""
+"""High-dynamic-range pictures, made by the formulas of the standards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agegender.types import Image
 SAMPLES = Path(__file__).parents[1] / "samples"
 HOPPER = decode(SAMPLES / "grace_hopper.jpg")[::2, ::2].copy()
 
-# From linear sRGB, as ITU-R BT.2087 and SMPTE EG 432-1 print them.
+# From linear sRGB, as printed in ITU-R BT.2087 and SMPTE EG 432-1.
 FROM_SRGB = {
     "bt709": np.eye(3),
     "bt2020": np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]),
@@ -23,14 +23,14 @@ LUMA = {"bt709": (0.2126, 0.7152, 0.0722), "bt2020": (0.2627, 0.6780, 0.0593), "
 
 
 def linear(image: Image) -> np.ndarray:
-    """Return the light of RGB uint8 of sRGB, by IEC 61966-2-1."""
+    """Linear light from RGB uint8 in sRGB, by IEC 61966-2-1."""
     code = image / 255
     light: np.ndarray = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
     return light
 
 
 def encoded(nits: np.ndarray, transfer: Transfer, primaries: Primaries) -> np.ndarray:
-    """Return light in the primaries of sRGB as code values from 0 to 1, by the formulas of BT.2100."""
+    """Code values from 0 to 1 for light in the primaries of sRGB, by the formulas of BT.2100."""
     light = np.maximum(nits @ FROM_SRGB[primaries].T, 0)
     code: np.ndarray
     if transfer == "pq":

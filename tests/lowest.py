@@ -8,11 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROVEN = ("hypothesis", "packaging", "playwright", "pytest", "websockets", "PyYAML")
-"""What the tests need, in the versions that they are run with."""
+"""Packages the tests need, in the versions they are run with."""
 
 
 def lowest() -> list[str]:
-    """Return a line a requirement of the package and all its extras."""
+    """A line for each requirement of the package and all its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [
         *project["dependencies"],
@@ -23,7 +23,7 @@ def lowest() -> list[str]:
 
 
 def tools() -> list[str]:
-    """Return the lines of requirements-dev.txt that the tests cannot do without."""
+    """Lines of requirements-dev.txt that the tests cannot do without."""
     lines = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.partition("==")[0] in PROVEN]
 

@@ -1,4 +1,4 @@
-"""A hundred videos that lie: headers, times that jump, streams that change. The same ones for each seed."""
+"""A hundred malformed videos: wrong headers, jumping times, changing streams; reproducible by seed."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ FIELDS = (
     *(b"\xe7", b"\xa1\xdc\xab\x8c", b"onMetaData", b"duration", b"\x47\x40", b"\0\0\1\xba", b"\0\0\1\xb3"),
 )
 EXTREMES = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x00010000, 0x10001000)
-JUMPS_S = (1e5, -1e5, 3600.0, 95_443.7, -30.0, 0.5)  # the clock of a transport stream goes round at 95,443.7
+JUMPS_S = (1e5, -1e5, 3600.0, 95_443.7, -30.0, 0.5)  # a transport stream's clock wraps around at 95,443.7
 
 
 def sound_file(
     kind: str, size: tuple[int, int] = (160, 120), jump: Callable[[int], float] | None = None
 ) -> bytes:
-    """Return 1.5 s of video with sound; `jump` says by how many seconds the nth packet's times are moved."""
+    """1.5 s of video with sound; `jump` maps a packet's number to the shift of its times in seconds."""
     codec, sound, container = KINDS[kind]
     file = io.BytesIO()
     options = {"movflags": "frag_keyframe+empty_moov"} if kind.startswith("frag") else {}
-    # What cannot be finished, after such lies, is taken as it is.
+    # Files that cannot be finalised after such alterations are used as they are.
     with suppress(av.FFmpegError), av.open(file, "w", format=container, options=options) as out:
         video = out.add_stream(codec, rate=20)
         audio = out.add_stream(
@@ -64,7 +64,7 @@ def sound_file(
                 try:
                     out.mux(packet)
                 except (av.FFmpegError, ValueError, OverflowError):
-                    continue  # this container cannot tell such a lie
+                    continue  # this container cannot express it
 
         for i in range(30):
             image = np.full((size[1], size[0], 3), 60 + 5 * i, np.uint8)
@@ -87,7 +87,7 @@ def tone(audio: AudioStream, start: int) -> av.AudioFrame:
 
 
 def with_lying_header(chance: random.Random, data: bytes) -> bytes:
-    """Return the file with extreme numbers behind some of its fields' names."""
+    """Put extreme numbers after some of the file's field names."""
     content = bytearray(data)
     for _ in range(chance.randint(1, 4)):
         places = [place for field in FIELDS for place in _places(data, field)]
@@ -97,13 +97,13 @@ def with_lying_header(chance: random.Random, data: bytes) -> bytes:
 
 
 def with_jumping_times(chance: random.Random, kind: str) -> bytes:
-    """Return a file whose times jump here and there."""
+    """A file with times that jump here and there."""
     jumps = {chance.randrange(120): chance.choice(JUMPS_S) for _ in range(chance.randint(1, 5))}
     return sound_file(kind, jump=lambda number: sum(by for at, by in jumps.items() if at <= number))
 
 
 def with_changing_streams(chance: random.Random, kind: str) -> bytes:
-    """Return files put end to end, or one into the middle of another, of other sizes and other kinds."""
+    """Concatenate files of other sizes and kinds, or insert one into the middle of another."""
     sizes = ((64, 64), (640, 480), (1920, 1080), (16, 320))
     first, second = sound_file(kind), sound_file(chance.choice((kind, kind, "ts")), chance.choice(sizes))
     at = chance.choice((len(first), chance.randrange(len(first))))
@@ -111,7 +111,7 @@ def with_changing_streams(chance: random.Random, kind: str) -> bytes:
 
 
 def lying_videos(number: int, seed: int = 16) -> Iterator[tuple[str, bytes]]:
-    """Give so many files, with what they are: a kind and a lie."""
+    """Yield that many files with a description: kind and alteration."""
     chance = random.Random(seed)
     kinds = list(KINDS)
     for i in range(number):

@@ -1,4 +1,4 @@
-"""A real server on this machine, for tests of fetching."""
+"""A real local server for tests of downloads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 
 class Stoppable(Protocol):
-    """A server of `socketserver` that may be holding answers back until `released` is set."""
+    """A `socketserver` server that may hold answers back until `released` is set."""
 
     released: threading.Event
 
@@ -24,7 +24,7 @@ S = TypeVar("S", bound=Stoppable)
 
 @contextmanager
 def serving(server: S) -> Iterator[S]:
-    """Give the server while it answers in a thread of its own; let go of who waits at the end."""
+    """Run the server in a thread, as a context manager; releases waiting handlers at the end."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

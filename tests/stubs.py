@@ -1,4 +1,4 @@
-"""Stand-ins for models: a detector and an estimator in one, which see what a test tells them to."""
+"""Stand-in for models: a detector and an estimator in one, with scripted results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ON_THE_LEFT = Box(10, 10, 58, 60)
 
 
 class Stub:
-    """Sees `faces` in every picture that `sees` lets it see, and says of each of them what `says` does.
+    """Detects `faces` in each picture for which `sees` is true, and estimates each of them with `says`.
 
-    Boxes that are nowhere beyond 1 are in parts of the picture's sides. It counts its `calls`, can be slow
-    (`seconds`), can do something first (`then`), and fails where it has an `error`.
+    Boxes with no side beyond 1 are in fractions of the picture's sides. It counts its `calls`, can be slow
+    (`seconds`), can do something first (`then`), and raises `error` if set.
     """
 
     name = "stub"
@@ -54,7 +54,7 @@ class Stub:
 
 
 def in_pixels(face: Face, image: Image) -> Face:
-    """Return a face that is in parts of a picture's sides in its pixels, and any other as it is."""
+    """Convert a face in fractions of a picture's sides to its pixels; any other is unchanged."""
     if max(face.box.right, face.box.bottom) > 1:
         return face
     return replace(face, box=face.box.moved(image.shape[1], image.shape[0]))

@@ -197,10 +197,10 @@ def test_a_redirect_is_followed_and_what_is_there_is_verified(server: Server, ca
 @pytest.mark.parametrize(
     ("place", "complaint"),
     [
-        ("/again", "sends on to where nothing can be fetched"),
-        ("file:///etc/passwd", "sends on to where nothing can be fetched"),
-        ("ftp://127.0.0.1/x", "sends on to where nothing can be fetched"),
-        ("http://", "sends on to where nothing can be fetched"),
+        ("/again", "redirects to an address that cannot be fetched"),
+        ("file:///etc/passwd", "redirects to an address that cannot be fetched"),
+        ("ftp://127.0.0.1/x", "redirects to an address that cannot be fetched"),
+        ("http://", "redirects to an address that cannot be fetched"),
         ("http://127.0.0.1:1/x", "could not be reached"),
     ],
 )

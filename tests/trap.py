@@ -1,4 +1,4 @@
-"""A trap for whoever tells something to somebody: in a network of its own, which answers every look-up.
+"""A trap for network traffic: a network namespace in which every DNS query is answered.
 
 `unshare --map-root-user --net --mount python tests/trap.py COMMAND …` runs the command and prints as JSON
 every name that was looked up and every address that a packet went to, whatever library sent it.
@@ -18,11 +18,11 @@ from pathlib import Path
 OWN = "127.0.0.1"
 ETHERNET = 14
 ANYWHERE = bytes((203, 0, 113, 7))
-"""What every name is said to be: an address that nobody has (RFC 5737)."""
+"""Answer to every DNS query: an address reserved for documentation (RFC 5737)."""
 
 
 def prepare() -> None:
-    """Have every packet go to this machine itself, and every look-up to this process."""
+    """Route every packet to this machine, and every DNS query to this process."""
     for command in ("link set lo up", "route add default dev lo"):
         subprocess.run(["ip", *command.split()], check=True)
     with tempfile.NamedTemporaryFile("w", delete=False) as file:
@@ -31,7 +31,7 @@ def prepare() -> None:
 
 
 def resolve(port: socket.socket, names: set[str]) -> None:
-    """Answer look-ups, and note what for (RFC 1035)."""
+    """Answer DNS queries, recording the names (RFC 1035)."""
     while True:
         query, sender = port.recvfrom(4096)
         labels, at = [], 12
@@ -46,7 +46,7 @@ def resolve(port: socket.socket, names: set[str]) -> None:
 
 
 def listen(packets: socket.socket, addresses: set[str]) -> None:
-    """Note where packets go to."""
+    """Record the destinations of packets."""
     while True:
         frame = packets.recv(65_536)[ETHERNET:]
         if frame[0] >> 4 == 4:

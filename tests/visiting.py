@@ -1,6 +1,6 @@
-"""A visitor without a browser: a real session of Streamlit over its websocket, as a browser speaks it.
+"""A visitor without a browser: a real Streamlit session over its websocket, as a browser speaks it.
 
-Twenty browsers would need more of a machine than the server that they are to put to the test.
+Twenty browsers would need more of a machine than the server they are meant to test.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ PATIENCE_S = 300.0
 
 
 class Visitor:
-    """A session on one page of the app at `url`. Not to be used by several threads at once.
+    """A session on one page of the app at `url`. For one thread at a time.
 
-    `elements` is what the page shows after the newest run, `seen` every text of it, those that were
-    replaced meanwhile too, such as how far it is.
+    `elements` is what the page shows after the latest run, `seen` every text it has shown, including those
+    replaced in the meantime, such as progress.
     """
 
     def __init__(self, url: str, page: str = "") -> None:
@@ -52,11 +52,11 @@ class Visitor:
         self.close()
 
     def close(self) -> None:
-        """Go, as by closing the window."""
+        """Leave, as by closing the window."""
         self._closing.close()
 
     def run(self) -> float:
-        """Have the page run with what was entered so far; return how many seconds that took."""
+        """Run the page with what was entered so far; return the seconds it took."""
         start_s = time.monotonic()
         message = BackMsg()
         message.rerun_script.page_name = self.page
@@ -95,29 +95,29 @@ class Visitor:
         return message
 
     def widget(self, kind: str, label: str = "") -> Element:
-        """Return the element of a kind, such as 'file_uploader', whose label has this in it."""
+        """The element of a kind, such as 'file_uploader', whose label contains `label`."""
         found = [e for e in self.elements if e.WhichOneof("type") == kind and label in getattr(e, kind).label]
         assert len(found) == 1, f"{len(found)} of {kind} {label!r} are shown"
         return found[0]
 
     def enter(self, kind: str, label: str, **value: object) -> str:
-        """Enter a value, such as `bool_value=True`, into a widget; it counts from the next run on.
+        """Enter a value, such as `bool_value=True`, into a widget, effective from the next run.
 
-        Returns the widget's identity.
+        Returns the widget's ID.
         """
         identity: str = getattr(self.widget(kind, label), kind).id
         self._states[identity] = WidgetState(id=identity, **value)  # type: ignore[arg-type]
         return identity
 
     def press(self, label: str) -> float:
-        """Press a button and have the page run; return how many seconds that took."""
+        """Press a button and run the page; return the seconds it took."""
         identity = self.enter("button", label, trigger_value=True)
         seconds = self.run()
         del self._states[identity]
         return seconds
 
     def choose_files(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Upload files into the page's uploader, in place of those from before."""
+        """Upload files into the page's uploader, replacing earlier ones."""
         uploader = self.widget("file_uploader").file_uploader
         state = WidgetState(id=uploader.id)
         state.file_uploader_state_value.SetInParent()
@@ -143,7 +143,7 @@ class Visitor:
         self._states[uploader.id] = state
 
     def upload_urls(self, name: str) -> FileURLs:
-        """Return where a file may be put."""
+        """URLs for uploading a file."""
         message = BackMsg()
         message.file_urls_request.request_id = str(uuid.uuid4())
         message.file_urls_request.file_names.append(name)
@@ -157,7 +157,7 @@ class Visitor:
                 return urls
 
     def put(self, path: str, name: str, data: bytes) -> tuple[int, str]:
-        """Send a file as the browser does; return the status and the text of the answer."""
+        """Send a file as the browser does; return the status and text of the answer."""
         edge = uuid.uuid4().hex
         shown = json.dumps(name)
         head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename={shown}\r\n\r\n'
@@ -167,7 +167,7 @@ class Visitor:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
-        """Ask the server, with the cookie against forgery; return the status and the text of the answer."""
+        """Send a request with the XSRF cookie; return the status and text of the answer."""
         status, data = self._answer(method, path, body, headers or {})
         return status, data.decode(errors="replace")
 
@@ -192,11 +192,11 @@ class Visitor:
             connection.close()
 
     def fetch_pictures(self) -> int:
-        """Fetch every picture that is shown, as a browser does; return their bytes."""
+        """Fetch every picture shown, as a browser does; return their total bytes."""
         return sum(map(len, self.pictures()))
 
     def pictures(self) -> list[bytes]:
-        """Return the files of all pictures that are shown, in the order of the page."""
+        """Files of all pictures shown, in page order."""
         shown = [element.imgs.imgs for element in self.elements if element.WhichOneof("type") == "imgs"]
         return [self._file(image.url) for images in shown for image in images]
 
@@ -206,12 +206,12 @@ class Visitor:
         return data
 
     def texts(self) -> list[str]:
-        """Return all texts that are shown."""
+        """All texts shown."""
         return [text for element in self.elements for text in texts_of(element)]
 
 
 def open_socket(host: str, origin: str, cookie: str) -> AbstractContextManager[ClientConnection]:
-    """Connect, for `with`, as a page from `origin` would; raises `InvalidStatus` where that is refused."""
+    """Connect as a page from `origin` would, as a context manager; raises `InvalidStatus` if refused."""
     return connect(
         f"ws://{host}/_stcore/stream",
         origin=Origin(origin),
@@ -222,7 +222,7 @@ def open_socket(host: str, origin: str, cookie: str) -> AbstractContextManager[C
 
 
 def texts_of(element: Element) -> list[str]:
-    """Return what an element says."""
+    """The texts of an element."""
     kind = element.WhichOneof("type")
     if kind in ("markdown", "alert", "html", "heading"):
         return [getattr(element, kind).body]

@@ -1,1 +1,1 @@
-import agegender  # noqa: F401 - first, as it turns ONNX Runtime's telemetry off
+import agegender  # noqa: F401 - first, because it turns ONNX Runtime's telemetry off

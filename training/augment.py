@@ -1,4 +1,4 @@
-"""Make a training crop worse in the ways that the world does."""
+"""Degrade training crops in the ways that real pictures are degraded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.occlusions import occluded
 
 
 def jittered_face(landmarks: np.ndarray, box: np.ndarray, rng: Generator) -> Face:
-    """Return the face with noise on its landmarks, or one time in eight with a noisy box alone."""
+    """The face with noise on its landmarks or, one time in eight, with a noisy box alone."""
     size = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
     if rng.random() < 0.125:
         return Face(Box(*(box + rng.normal(0, 0.04 * size, 4))), 1.0)
@@ -22,7 +22,7 @@ def jittered_face(landmarks: np.ndarray, box: np.ndarray, rng: Generator) -> Fac
 
 
 def jittered_matrix(face: Face, size_px: int, rng: Generator) -> np.ndarray:
-    """Return the alignment of the face, turned, scaled, shifted and mirrored at random."""
+    """The face's alignment, randomly rotated, scaled, shifted and mirrored."""
     matrix = face_matrix(face)
     angle = np.deg2rad(rng.uniform(-25, 25) if rng.random() < 0.15 else rng.normal(0, 5))
     turn = np.exp(rng.normal(0, 0.07)) * np.array(
@@ -40,7 +40,7 @@ def jittered_matrix(face: Face, size_px: int, rng: Generator) -> np.ndarray:
 
 
 def recolor(crop: Image, rng: Generator) -> Image:
-    """Return the crop in another light: saturation, white balance, contrast, brightness, gamma, a lamp."""
+    """Relight the crop: saturation, white balance, contrast, brightness, gamma, a lamp."""
     grey = np.tile([0.299, 0.587, 0.114], (3, 1))
     saturation = 0.0 if rng.random() < 0.15 else rng.uniform(0.5, 1.5)
     mixing = grey + saturation * (np.eye(3) - grey)
@@ -62,7 +62,7 @@ def recolor(crop: Image, rng: Generator) -> Image:
 
 
 def expose(crop: Image, rng: Generator) -> Image:
-    """Return the crop with far too much or too little light, one time in six."""
+    """Severely over- or underexpose the crop, one time in six."""
     draw = rng.random()
     if draw > 1 / 6:
         return crop
@@ -79,19 +79,19 @@ def expose(crop: Image, rng: Generator) -> Image:
 
 
 def noisy(image: Image, rng: Generator, deviation: float) -> Image:
-    """Return the picture with the noise of a sensor."""
+    """Add sensor noise to the picture."""
     noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(deviation)
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def compressed(image: Image, quality: int) -> Image:
-    """Return the picture as a JPEG file of this quality would give it back."""
+    """Round-trip the picture through JPEG at this quality."""
     content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return cv2.imdecode(content, cv2.IMREAD_COLOR)  # type: ignore[return-value]
 
 
 def degrade(crop: Image, rng: Generator) -> Image:
-    """Return the crop as a poorer camera would have it: small, blurred, noisy or compressed."""
+    """Degrade the crop as a poorer camera would: smaller, blurred, noisy or compressed."""
     side = crop.shape[0]
     if rng.random() < 0.25:
         small = int(rng.uniform(0.2, 0.8) * side)
@@ -107,7 +107,7 @@ def degrade(crop: Image, rng: Generator) -> Image:
 
 
 def erase(crop: Image, rng: Generator) -> Image:
-    """Return the crop with a rectangle of noise or of one colour over a part of it, one time in four."""
+    """Cover part of the crop with a rectangle of noise or a plain colour, one time in four."""
     if rng.random() < 0.25:
         side = crop.shape[0]
         width, height = (int(side * rng.uniform(0.12, 0.5)) for _ in range(2))
@@ -120,9 +120,9 @@ def erase(crop: Image, rng: Generator) -> Image:
 def training_crop(
     picture: Image, landmarks: np.ndarray, box: np.ndarray, size_px: int, rng: Generator, mild: bool = False
 ) -> Image:
-    """Return one (size_px, size_px, 3) crop of a training picture, made worse at random.
+    """Cut a (size_px, size_px, 3) crop from a training picture and degrade it at random.
 
-    `mild` spares half of them all but the shift.
+    `mild` exempts half of the crops from everything but the shift.
     """
     matrix = jittered_matrix(jittered_face(landmarks, box, rng), size_px, rng)
     crop = warp(picture, matrix, size_px)

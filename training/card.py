@@ -1,12 +1,12 @@
-"""Measure the bundled models and write what the model card, the README and the page About show of it.
+"""Measure the bundled models and write the figures of the model card, the README and the About page.
 
     python -m training.card DATA [LIMIT]   # measure, write models/figures.json, models/plots and the tables
-    python -m training.card                # write tables and plots anew from models/figures.json
+    python -m training.card                # rewrite tables and plots from models/figures.json
 
-DATA is a folder with fairface-val.csv and .tar, and the same of utkface and congress; of each set at most
-LIMIT pictures are taken, or all. Nothing in it is random. In the files of `CARDS`, tables are what lies
-between `<!-- table: NAME -->` and `<!-- end -->`, and figures what lies between `<!-- figure: SET KEY -->`
-and that.
+DATA is a folder with fairface-val.csv and .tar, and the same for utkface and congress; LIMIT is the maximum
+number of pictures of each set, all by default. Nothing in it is random. In the files of `CARDS`, tables are
+between `<!-- table: NAME -->` and `<!-- end -->`, and single figures between `<!-- figure: SET KEY -->` and
+`<!-- end -->`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PLOTS = ROOT / "models" / "plots"
 CARDS = (ROOT / "models" / "README.md", ROOT / "README.md")
 KINDS: tuple[Kind, ...] = ("fairface", "utkface", "congress")
 WORSE = 600
-"""Of each set so many pictures, spread over all of it, are made harder or given to other detectors."""
+"""Number of pictures of each set, evenly spread, for degradations and other detectors."""
 HARDER = {
     "box alone": Degradation(box_only=True),
     "40 px": Degradation(face_px=40),
@@ -48,7 +48,7 @@ HARDER = {
 
 
 def measure(data: Path, limit: int | None = None) -> dict[str, object]:
-    """Return what models/figures.json holds."""
+    """The content of models/figures.json."""
     start_s, analyzer = time.time(), build_analyzer("yunet", "apparent")
     others = {"bundled": build_analyzer("bundled", "apparent")}
     reports: dict[str, object] = {}
@@ -88,7 +88,7 @@ def measure(data: Path, limit: int | None = None) -> dict[str, object]:
 
 
 def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, object]:
-    """Return how the figures came about."""
+    """How the figures were produced."""
     manifest = load_manifest()
     return {
         "command": f"python -m training.card DATA {limit or ''}".strip(),
@@ -101,7 +101,7 @@ def made(analyzer: Analyzer, limit: int | None, seconds: float) -> dict[str, obj
 
 
 def rewritten(text: str, card: measured.Card) -> str:
-    """Return a card's text with the tables in it made anew."""
+    """The text of a card with its tables and figures replaced."""
 
     def table(match: re.Match[str]) -> str:
         return f"{match[1]}\n{TABLES[match[2]](card)}\n{match[3]}"
@@ -114,7 +114,7 @@ def rewritten(text: str, card: measured.Card) -> str:
 
 
 def draw(card: measured.Card) -> None:
-    """Draw the charts that the model card shows, in models/plots."""
+    """Draw the charts of the model card, in models/plots."""
     PLOTS.mkdir(exist_ok=True)
     for kind, report in card.reports.items():
         if kind in SETS:

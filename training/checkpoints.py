@@ -1,4 +1,4 @@
-"""What both trainings keep: the optimizer, the running average of the weights, the file to go on from."""
+"""Shared by the trainings: optimizer, running average of the weights, checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 AVERAGING = 0.998
-"""How much of the running average stays in a step, once there have been some hundreds."""
+"""Decay of the running average per step, after the first few hundred."""
 
 
 def adamw(net: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW over the net's parameters, of which norms and biases are not decayed."""
+    """AdamW over the net's parameters, without decay for norms and biases."""
     decayed = [parameter for parameter in net.parameters() if parameter.ndim > 1]
     plain = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
     return torch.optim.AdamW(
@@ -28,7 +28,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 @torch.no_grad()
 def follow(average: nn.Module, net: nn.Module, step: int) -> None:
-    """Bring the running average nearer to the weights after a step; quickly in the first ones."""
+    """Update the running average of the weights after a step; faster during the first ones."""
     keep = min(AVERAGING, (step + 1) / (step + 10))
     for mean, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if mean.dtype.is_floating_point:
@@ -38,14 +38,14 @@ def follow(average: nn.Module, net: nn.Module, step: int) -> None:
 def save(
     path: Path, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, **done: int
 ) -> None:
-    """Write the file to go on from, in place of the one before; `done` says how far it has come."""
+    """Write the checkpoint, replacing the one before; `done` is the progress."""
     state = {"net": net.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
     torch.save(state | done, path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
 
 
 def load(path: Path, net: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, done: str) -> int:
-    """Take up what the file holds and return how far it has come; 0 where there is none."""
+    """Load the checkpoint and return its progress; 0 if there is none."""
     if not path.exists():
         return 0
     state = torch.load(path)

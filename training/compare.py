@@ -1,10 +1,10 @@
-"""Print the figures of several files of the net side by side, on both sets: what 8 bits cost, for one.
+"""Print the figures of several files of the net side by side, such as what 8 bits cost.
 
     python -m training.compare DATA FILE … [--two-views FILE …]
 
-DATA is a folder with fairface-val.csv and .tar, and the same of utkface and congress; FILE is what
-`training.export` or `training.quantize` wrote; `--two-views` are files of 0.1.0, which read each face twice.
-For measuring alone: no choice is made by what this prints.
+DATA is a folder with fairface-val.csv and .tar, and the same for utkface and congress; each FILE comes from
+`training.export` or `training.quantize`; those of `--two-views` are from 0.1.0, which estimated each face
+twice. For measuring only: no choice depends on what this prints.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS: tuple[Kind, ...] = ("fairface", "utkface", "congress")
 
 
 def shown(figure: Figure) -> str:
-    """Return a figure with one decimal more than the card has."""
+    """Format a figure with one more decimal than the card."""
     value = figure.value or 0.0
     return f"{value:.3f} {figure.unit}" if figure.unit != "%" else f"{100 * value:.2f} %"
 
@@ -41,7 +41,7 @@ def main(data: Path, estimators: Sequence[Apparent]) -> None:
 
 
 def rows(kind: Kind, results: Sequence[Result]) -> dict[str, str]:
-    """Return the figures by their titles, those of everybody and those of each group."""
+    """Figures by title, for everybody and for each group."""
     of_all = (*figures(kind, results), *confidence(kind, results))
     found = {figure.title: shown(figure) for figure in of_all}
     for group in groups(kind, results):

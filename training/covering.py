@@ -1,11 +1,11 @@
-"""Find what tells that something covers a face, for `agegender.estimation.covering`.
+"""Fit the occlusion detector of `agegender.estimation.covering`.
 
     python -m training.covering WORK
 
-WORK is what `training.prepare` filled. Into one half of `COUNT` training faces a mask or sunglasses are drawn
-(`training.occlusions`); a logistic regression tells them from the other half. Prints the table of weights,
-and which part of held-out faces it takes for covered, as they are and with something drawn: by the same hand,
-and by the other one of `training.robustness`.
+WORK comes from `training.prepare`. A mask or sunglasses are drawn into one half of `COUNT` training faces
+(`training.occlusions`); a logistic regression separates them from the other half. Prints the table of
+weights, and the fraction of held-out faces taken for covered, both as they are and with something drawn in,
+by the training's own drawing code and by the separate one in `training.robustness`.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from training.faces import Faces
 COUNT = 12_000
 DECAY = 1e-3
 UNIT = 0.01
-"""Of the whole numbers that are printed."""
+"""Unit of the integers printed."""
 Redraw = Callable[[Image, Face], Image]
 
 
 def by_training(way: Callable[[Image, occlusions.Frame, Generator], Image], seed: int) -> Redraw:
-    """Return what draws as training does."""
+    """Draw in the way that training does."""
     return lambda image, face: way(image, occlusions.frame_of(face.landmarks), np.random.default_rng(seed))
 
 
 def features_of(faces: Faces, index: int, redraw: Redraw | None = None) -> NDArray[np.float32]:
-    """Return the features of a face, with something drawn into its picture."""
+    """Features of a face, optionally with something drawn into its picture."""
     face = Face(Box(*faces.boxes[index]), 1.0, tuple(map(tuple, faces.landmarks[index])))
     image = np.ascontiguousarray(faces.pictures[index])
     return features(align(redraw(image, face) if redraw else image, face, SEEN_PX))
 
 
 def fitted(rows: NDArray[np.float32], covered: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Return the weights of a logistic regression, alike on both halves of the face, and its constant."""
+    """Weights of a logistic regression, symmetric in both halves of the face, and its intercept."""
     middle, spread = rows.mean(0), rows.std(0) + 0.05
     tables, target = torch.from_numpy((rows - middle) / spread), torch.from_numpy(covered)
     weights = torch.zeros(tables.shape[1:], requires_grad=True)

@@ -1,9 +1,9 @@
-"""Calibrate the trained net on the held-out faces and write it as an ONNX file.
+"""Calibrate the trained net on the held-out faces and export it to ONNX.
 
     python -m training.export WORK FILE
 
-Takes `checkpoint.pt` from WORK. In the file are also the scaling of the pixels and the calibration. The app
-runs what `training.quantize` makes of it.
+Takes `checkpoint.pt` from WORK. The file includes the scaling of pixels and the calibration. The app runs
+what `training.quantize` makes of it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from torch import Tensor, nn
 from training.calibration import (
     EXACT_COST,
     POWERS,
+    STATED,
     STRETCHES,
     TEMPERATURES,
+    WIDENINGS,
     corrected,
+    coverage_of_old,
     density,
     errors_by_group,
     exact,
@@ -35,6 +38,7 @@ from training.files import describe
 from training.net import FaceNet, years_pmf
 
 SCALES = np.linspace(0.3, 1.5, 49).tolist()
+FOLDED_PX = 56
 BENDS = np.linspace(0.0, 0.6, 49).tolist()
 
 
@@ -44,29 +48,31 @@ class Exported(nn.Module):
     def __init__(self, net: FaceNet, age_temperature: float = 1.0) -> None:
         super().__init__()
         self.net = net
-        self.age_temperature, self.stretch = age_temperature, 0.0
+        self.age_temperature, self.stretch, self.widening = age_temperature, 0.0, 0.0
         self.gender_scale, self.gender_bend = 1.0, 0.0
         self.factors = torch.ones(100)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         outputs = self.net(to_net(faces))
         p_female = torch.sigmoid(bent(outputs[:, -1], self.gender_scale, self.gender_bend))
-        weighted = years_pmf(outputs, self.age_temperature, self.stretch) * self.factors
+        pmf = years_pmf(outputs, self.age_temperature, self.stretch, self.widening)
+        weighted = pmf * self.factors
         return weighted / weighted.sum(1, keepdim=True), p_female
 
 
 def bent(logits: Tensor, scale: float, bend: float) -> Tensor:
-    """Return logits scaled the more the surer they are: smoothed labels hold back the surest ones alone."""
+    """Scale logits, confident ones more: label smoothing holds back only those."""
     return logits * (scale + bend * logits.abs())
 
 
 @torch.no_grad()
 def calibrate(exported: Exported, faces: Faces) -> None:
-    """Set what makes the held-out faces most likely, and how much is made of ages that FairFace has few of.
+    """Fit temperatures on the held-out faces, and corrections for ages that are rare in FairFace.
 
-    For each α and stretch the temperature is the one that makes ages likely that are spread evenly over their
-    groups; those two are the ones of the least error of age where each of FairFace's groups counts as much as
-    any other, among those that cost at most `EXACT_COST` of exact groups.
+    For each α and stretch, the temperature maximises the likelihood of ages spread evenly over their groups.
+    α and stretch minimise the age error with FairFace's groups weighted equally, among those that cost at
+    most `EXACT_COST` of exact groups. The widening brings the coverage of the intervals of people over 40
+    closest to its nominal value in each group of ten years.
     """
     indices = np.concatenate([faces.held_out, faces.held_out_congress])
     outputs = torch.cat([exported.net(faces.plain_crops(chunk)) for chunk in np.array_split(indices, 22)])
@@ -77,8 +83,11 @@ def calibrate(exported: Exported, faces: Faces) -> None:
     trained = faces.trained[~faces.congress[faces.trained]]
     often = density(weights_of_years(faces.low[trained], faces.high[trained]))
 
-    def pmf(outputs: Tensor, temperature: float, power: float, stretch: float) -> NDArray[np.float64]:
-        return corrected(years_pmf(outputs, temperature, stretch).double().numpy(), often**-power)
+    def pmf(
+        outputs: Tensor, temperature: float, power: float, stretch: float, widening: float = 0.0
+    ) -> NDArray[np.float64]:
+        of_years = years_pmf(outputs, temperature, stretch, widening).double().numpy()
+        return corrected(of_years, often**-power)
 
     found: dict[tuple[float, float], tuple[float, float, float]] = {}
     for pair in product(POWERS, STRETCHES):
@@ -97,7 +106,17 @@ def calibrate(exported: Exported, faces: Faces) -> None:
     best = min((pair for pair in found if found[pair][1] >= least), key=lambda pair: found[pair][0])
     exported.age_temperature, exported.stretch = found[best][2], best[1]
     exported.factors = torch.from_numpy(often ** -best[0]).float()
-    print(f"chosen: α {best[0]:.2f}, stretch {best[1]:.2f}, temperature {exported.age_temperature:.3f}")
+    held = {
+        widening: coverage_of_old(pmf(outputs, exported.age_temperature, *best, widening), labels)
+        for widening in WIDENINGS
+    }
+    exported.widening = min(held, key=lambda widening: float(np.abs(held[widening] - STATED).sum()))
+    for widening, parts in held.items():
+        print(f"widening {widening:.1f}: intervals hold {np.round(parts, 2)} of those from 40, 50, 60, 70 on")
+    print(
+        f"chosen: α {best[0]:.2f}, stretch {best[1]:.2f}, temperature {exported.age_temperature:.3f}, "
+        f"widening {exported.widening:.1f}"
+    )
 
     def gender_nll(scale: float, bend: float) -> float:
         logits = bent(of_fairface[:, -1], scale, bend)
@@ -114,15 +133,16 @@ def calibrate(exported: Exported, faces: Faces) -> None:
 
 
 def fold_pools(net: FaceNet) -> None:
-    """Make one convolution of each shortcut's average and the one after it, where sides are even.
+    """Merge each shortcut's average pooling with the convolution after it, where sides are even and large.
 
-    The same numbers come out; averaging in 8 bits is slow in ONNX Runtime.
+    The outputs are the same. 8-bit averaging is slow in ONNX Runtime, but for small sides it costs less than
+    the additional multiply-adds of a merged convolution, three times as many.
     """
     side_px = SIDE_PX // 2
     for block in net.body:
         if isinstance(block.shortcut, nn.Sequential) and isinstance(block.shortcut[0], nn.AvgPool2d):
             _, convolution, norm = block.shortcut
-            if side_px % 2 == 0:
+            if side_px % 2 == 0 and side_px >= FOLDED_PX:
                 whole = nn.Conv2d(convolution.in_channels, convolution.out_channels, 2, 2, bias=False)
                 whole.weight.data = convolution.weight.data.expand(-1, -1, 2, 2).clone() / 4
                 block.shortcut = nn.Sequential(whole, norm)

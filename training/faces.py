@@ -71,9 +71,9 @@ def weights(faces: Faces, p_female: NDArray[np.float32]) -> NDArray[np.float64]:
     cells = np.char.add(np.char.add(low.astype(str), faces.race[faces.trained]), female.astype(str))
     _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
     rare = np.clip((300 / counts[cell]) ** 0.3, 0.7, 1.6)
-    shown = np.where(low == 60, 1.5, np.where(low == 70, 3.0, 1.0)) * rare
+    shown = np.where(low == 60, 1.3, np.where(low == 70, 2.5, 1.0)) * rare
     middle = (low + high) / 2
-    of_congress = np.where(middle >= 66, 14.0, np.where(middle >= 58, 9.0, 4.0)) * np.where(female, 1.5, 1.0)
+    of_congress = np.where(middle >= 66, 12.0, np.where(middle >= 58, 8.0, 3.0)) * np.where(female, 1.5, 1.0)
     seen = np.where(female, p_female[faces.trained], 1 - p_female[faces.trained])
     hard = np.where((seen > 0.1) & (seen < 0.9), 1.4, 1.0)
     return np.where(congress, of_congress, shown * hard)

@@ -1,4 +1,4 @@
-"""Files of nets: their weights in fewer bytes, and what is said of one that has been written."""
+"""Model files: storing weights in fewer bytes, and describing a written file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def describe(path: Path) -> str:
-    """Return the file's size and SHA-256, as models/manifest.toml wants them."""
+    """Size and SHA-256 of the file, as models/manifest.toml needs them."""
     content = path.read_bytes()
     return f"{path}: bytes = {len(content)}, sha256 = {hashlib.sha256(content).hexdigest()}"
 
 
 def multiply_adds(path: Path, shape: tuple[int, ...]) -> int:
-    """Return the multiply-adds of the file's convolutions and matrix products for one input."""
+    """Multiply-adds of the file's convolutions and matrix products for one input."""
     model = onnx.load(path)
     for size, dimension in zip(shape, model.graph.input[0].type.tensor_type.shape.dim, strict=True):
         dimension.ClearField("dim_param")
@@ -39,7 +39,7 @@ def multiply_adds(path: Path, shape: tuple[int, ...]) -> int:
 
 
 def halve(path: Path) -> None:
-    """Store the file's large weights as 16-bit floats, which are widened again when it is loaded."""
+    """Store the file's large weights as 16-bit floats, which are widened again on loading."""
     model = onnx.load(path)
     casts = []
     for index, tensor in enumerate(list(model.graph.initializer)):

@@ -1,10 +1,10 @@
-"""Put the mean of the weights of several trainings where `training.export` looks for them.
+"""Average the weights of several trainings into a checkpoint for `training.export`.
 
     python -m training.mean WORK CHECKPOINT CHECKPOINT …
 
-Trainings that began from the same weights lie in one valley, and its middle is as a rule better
-than its sides (Wortsman et al., 2022, "Model soups"). The running averages count, normalisations and
-all; the result goes into WORK as `checkpoint.pt`, fit to export and not to be trained further.
+Trainings from the same initial weights end up in one valley, whose middle is usually better than its sides
+(Wortsman et al., 2022, "Model soups"). Averages the running averages, normalisations included; the result is
+written to WORK as `checkpoint.pt`, for export but not for further training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The net: plain residual blocks, a mixture of logistic distributions over age, one logit of gender."""
+"""The net: plain residual blocks, a mixture of logistic distributions over age, one logit for gender."""
 
 from __future__ import annotations
 
@@ -68,23 +68,27 @@ class FaceNet(nn.Module):
         return self.head(self.dropout(features))
 
 
-def logistics(outputs: Tensor, temperature: float, stretch: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log weights, locations and scales (years) of the mixture, each (n, COMPONENTS).
+def logistics(
+    outputs: Tensor, temperature: float, stretch: float = 0.0, widening: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Log weights, locations and scales (years) of the mixture, each (n, COMPONENTS).
 
-    `temperature` widens every scale, to calibrate a net that is too sure. `stretch` moves what lies beyond
-    `STRETCHED_YEARS` on by that part of the distance, and widens it as much.
+    `temperature` widens every scale, to calibrate an overconfident net. Beyond `STRETCHED_YEARS`, `stretch`
+    moves locations outwards by that fraction of the distance and widens them as much, and `widening` adds
+    that fraction of the scale for each 20 years.
     """
     weights, locations, scales = outputs[:, : 3 * COMPONENTS].split(COMPONENTS, dim=1)
     scales = temperature * (SCALE_MIN_YEARS + 6 * F.softplus(scales))
     years = 35 + 20 * locations
     beyond = (years - STRETCHED_YEARS).clamp(min=0)
-    return F.log_softmax(weights, dim=1), years + stretch * beyond, scales * (1 + stretch * (beyond > 0))
+    scales = scales * (1 + stretch * (beyond > 0)) * (1 + widening * beyond / 20)
+    return F.log_softmax(weights, dim=1), years + stretch * beyond, scales
 
 
 def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return −log P(low ≤ age < high) of each face, (n,).
+    """−log P(low ≤ age < high) for each face, (n,).
 
-    For a logistic F, log(F(b) − F(a)) = log σ(b) + log σ(−a) + log(1 − exp(a − b)), where nothing cancels.
+    For a logistic F, log(F(b) − F(a)) = log σ(b) + log σ(−a) + log(1 − exp(a − b)), without cancellation.
     """
     log_weights, locations, scales = logistics(outputs, temperature)
     a = (low_years[:, None] - locations) / scales
@@ -93,10 +97,12 @@ def age_loss(outputs: Tensor, low_years: Tensor, high_years: Tensor, temperature
     return -torch.logsumexp(log_weights + inside, dim=1)
 
 
-def years_pmf(outputs: Tensor, temperature: float = 1.0, stretch: float = 0.0, years: int = 100) -> Tensor:
-    """Return P(k ≤ age < k + 1) for k below `years`, (n, years); the first and the last are open-ended."""
-    log_weights, locations, scales = logistics(outputs, temperature, stretch)
-    edges = torch.arange(1, years, dtype=torch.float32, device=outputs.device)
+def years_pmf(
+    outputs: Tensor, temperature: float = 1.0, stretch: float = 0.0, widening: float = 0.0
+) -> Tensor:
+    """P(k ≤ age < k + 1) for k below 100, (n, 100); the first and the last are open-ended."""
+    log_weights, locations, scales = logistics(outputs, temperature, stretch, widening)
+    edges = torch.arange(1, 100, dtype=torch.float32, device=outputs.device)
     below = torch.sigmoid((edges[None, :, None] - locations[:, None]) / scales[:, None])
     cumulative = (log_weights.exp()[:, None] * below).sum(2)
     ends = torch.zeros_like(cumulative[:, :1])

@@ -1,7 +1,7 @@
-"""What people wear and hold before their faces, drawn where the landmarks say that eyes, nose and mouth are.
+"""Draw what people wear and hold in front of their faces, placed by their landmarks.
 
-Each function takes an RGB crop, the frame (2×3) that lays `agegender.estimation.alignment.TEMPLATE` on the
-face in it, and a source of chance for shape, colour and place, and returns another crop.
+Each function takes an RGB crop, the frame (2×3) that maps `agegender.estimation.alignment.TEMPLATE` onto the
+face in it, and a random generator for shape, colour and position, and returns another crop.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ EYES = TEMPLATE[:2]
 
 
 def frame_of(landmarks: ArrayLike) -> Frame:
-    """Return the affine map, by least squares, from the template onto the five landmarks in pixels."""
+    """Least-squares affine map from the template onto the five landmarks, in pixels."""
     source = np.column_stack([TEMPLATE, np.ones(len(TEMPLATE))])
     return np.linalg.lstsq(source, np.asarray(landmarks, dtype=np.float64), rcond=None)[0].T
 
 
 def placed(frame: Frame, points: ArrayLike) -> NDArray[np.float64]:
-    """Return points of the template's unit square in pixels of the crop, (n, 2)."""
+    """Map points of the template's unit square to pixels of the crop, (n, 2)."""
     return np.asarray(points, dtype=np.float64) @ frame[:, :2].T + frame[:, 2]
 
 
 def painted(crop: Image, cover: NDArray[np.float32], color: ArrayLike) -> Image:
-    """Return the crop with a colour, or a picture of them, over it where `cover` (height, width) is 1."""
+    """Paint a colour, or a picture of colours, over the crop where `cover` (height, width) is 1."""
     part = cover[..., None]
     mixed = crop + part * (np.asarray(color, dtype=np.float32) - crop)
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
 def polygon(crop: Image, points: NDArray[np.float64], soft_px: float = 0.7) -> NDArray[np.float32]:
-    """Return how much of each pixel lies in the polygon, its edge a little soft."""
+    """Coverage of each pixel by the polygon, with a slightly soft edge."""
     cover = np.zeros(crop.shape[:2], np.uint8)
     cv2.fillPoly(cover, [np.rint(16 * points).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(cover, (0, 0), soft_px), np.float32) / np.float32(255)
 
 
 def strokes(crop: Image, lines: Sequence[NDArray[np.float64]], width_px: float) -> NDArray[np.float32]:
-    """Return how much of each pixel lies on the lines."""
+    """Coverage of each pixel by the lines."""
     cover = np.zeros(crop.shape[:2], np.uint8)
     points = [np.rint(16 * line).astype(np.int32) for line in lines]
     cv2.polylines(cover, points, False, 255, max(1, round(width_px)), cv2.LINE_AA, 4)
@@ -54,12 +54,12 @@ def strokes(crop: Image, lines: Sequence[NDArray[np.float64]], width_px: float) 
 
 
 def unit_px(frame: Frame) -> float:
-    """Return how many pixels the side of the template is."""
+    """Side of the template in pixels."""
     return float(np.sqrt(abs(np.linalg.det(frame[:, :2]))))
 
 
 def cloth(crop: Image, color: ArrayLike, rng: Generator) -> NDArray[np.float32]:
-    """Return a picture of a material of one colour, with the light falling off and some grain."""
+    """A picture of plain-coloured material, with uneven light and some grain."""
     height, width = crop.shape[:2]
     x, y = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
     light = 1 + rng.uniform(-0.25, 0.25) * x + rng.uniform(-0.25, 0.25) * y - rng.uniform(0, 0.3) * x * x
@@ -125,7 +125,7 @@ def sunglasses(crop: Image, frame: Frame, rng: Generator) -> Image:
 
 
 def spectacles(crop: Image, frame: Frame, rng: Generator) -> Image:
-    """Put on glasses of clear lenses."""
+    """Put on glasses with clear lenses."""
     return glasses(crop, frame, rng, dark=False)
 
 
@@ -144,14 +144,14 @@ def hat(crop: Image, frame: Frame, rng: Generator) -> Image:
 
 
 def skin(crop: Image, frame: Frame) -> NDArray[np.float64]:
-    """Return the colour of the cheeks."""
+    """Median colour of the cheeks."""
     spots = placed(frame, [(0.32, 0.55), (0.68, 0.55), (0.5, 0.45)])
     x, y = np.clip(np.rint(spots).astype(int), 0, crop.shape[0] - 1).T
     return np.median(crop[y, x].astype(np.float64), axis=0)
 
 
 def hand(crop: Image, frame: Frame, rng: Generator) -> Image:
-    """Hold a hand, of the face's colour, before some of the face."""
+    """Hold a hand, in the face's own colour, in front of part of the face."""
     color = skin(crop, frame) * rng.uniform(0.75, 1.15) + rng.normal(0, 5, 3)
     goal = np.array([rng.uniform(0.25, 0.75), rng.uniform(0.5, 0.95)])
     angle = rng.uniform(-0.2, np.pi + 0.2)  # from below or from a side
@@ -175,7 +175,7 @@ def hand(crop: Image, frame: Frame, rng: Generator) -> Image:
 
 
 def fringe(crop: Image, frame: Frame, rng: Generator) -> Image:
-    """Let hair hang into the forehead, or over an eye."""
+    """Let hair hang over the forehead, or over an eye."""
     color = rng.uniform(5, 110) * np.array([1.0, rng.uniform(0.75, 1), rng.uniform(0.5, 1)])
     first, last = np.sort(rng.uniform(0.05, 0.95, 2))
     slant, low = rng.normal(0, 0.12), rng.uniform(0.1, 0.32)
@@ -189,7 +189,7 @@ def fringe(crop: Image, frame: Frame, rng: Generator) -> Image:
 
 
 def shut_eyes(crop: Image, frame: Frame, rng: Generator) -> Image:
-    """Squint, or shut the eyes: what is between the lids is squeezed, lids and brows are drawn after it."""
+    """Squint or shut the eyes: squeeze what is between the lids, and move lids and brows after it."""
     inverse = np.linalg.inv(np.vstack([frame, (0, 0, 1)]))[:2]
     rows, columns = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(np.float64)
     x, y = (inverse[k, 0] * columns + inverse[k, 1] * rows + inverse[k, 2] for k in (0, 1))
@@ -213,11 +213,11 @@ WAYS: dict[Callable[[Image, Frame, Generator], Image], float] = {
     fringe: 0.02,
     shut_eyes: 0.05,
 }
-"""How often each is drawn in training."""
+"""Relative frequency of each in training."""
 
 
 def occluded(crop: Image, landmarks: ArrayLike, rng: Generator) -> Image:
-    """Return the crop with one of them, now and then, over a face with these landmarks, in its pixels."""
+    """Draw one of them, now and then, over a face with these landmarks, in pixels of the crop."""
     draw = rng.random()
     for way, share in WAYS.items():
         if draw < share:

@@ -1,12 +1,12 @@
-"""Read the training pictures of FairFace and of Congress once and find the face in each.
+"""Decode the training pictures of FairFace and Congress once, and find the face in each.
 
     python -m training.prepare DATA DETECTOR WORK
 
-DATA is a folder with `fairface-train.csv` (columns shard, file, age_min, age_max, gender, race) and the
-tar files that it names, and `congress-train.csv` and .tar; DETECTOR is YuNet's ONNX file. Into WORK go
+DATA is a folder with `fairface-train.csv` (columns shard, file, age_min, age_max, gender, race) and the tar
+files it names, and `congress-train.csv` and .tar; DETECTOR is YuNet's ONNX file. Writes to WORK
 `pictures.npy` (n, side, side, 3) and `faces.npz`: landmarks, boxes, labels and the set, in the same order,
-Congress first. Pictures in which no face is found are left out; where there are several, the one nearest to
-the middle counts.
+Congress first. Pictures without a detected face are left out; of several faces, the one nearest to the middle
+is used.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SIDE_PX = 160
 
 
 def central(faces: tuple[Face, ...], image: Image) -> Face:
-    """Return the face whose middle is nearest to the middle of the picture."""
+    """The face nearest to the middle of the picture."""
     middle = np.array(image.shape[1::-1]) / 2
     return min(faces, key=lambda face: float(np.hypot(*(np.array(face.box.center) - middle))))
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file."""
+    """Rows of a CSV file."""
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
 
@@ -53,7 +53,7 @@ def main(data: Path, detector_path: Path, work: Path) -> None:
         assert member is not None, row
         bgr = np.asarray(cv2.imdecode(np.frombuffer(member.read(), np.uint8), cv2.IMREAD_COLOR), np.uint8)
         image = np.ascontiguousarray(bgr[:, :, ::-1])
-        if image.shape[:2] != (SIDE_PX, SIDE_PX):  # some of Congress lack a row or two
+        if image.shape[:2] != (SIDE_PX, SIDE_PX):  # some Congress pictures lack a row or two
             image = np.asarray(cv2.resize(image, (SIDE_PX, SIDE_PX)), np.uint8)
         faces = detector.detect(image)
         if not faces:

@@ -1,14 +1,14 @@
-"""Find from which measured value on faces are read worse, on training faces that were held out.
+"""Find the thresholds of the quality warnings on held-out training faces.
 
     python -m training.quality WORK DETECTOR [EVERY]
 
-WORK is what `training.prepare` filled, DETECTOR is YuNet's ONNX file; of the held-out faces every EVERY-th
-is taken, or all. Each goes through the whole pipeline as it is and made worse on purpose, more and more. For
-each measure of `agegender.estimation.quality` the faces are put into bins by what was measured, and compared
-with what was read of the same faces as they are; turned faces, which nobody can make, with the half that is
-turned least. The harm is taken to grow from bin to bin (isotonic regression, which pools bins that say
-otherwise), and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; at less, every fourth face
-would be warned of.
+WORK comes from `training.prepare`, DETECTOR is YuNet's ONNX file; every EVERY-th of the held-out faces is
+used, all by default. Each goes through the whole pipeline as it is and increasingly degraded. For each
+measure of `agegender.estimation.quality`, faces are binned by its value, and estimates are compared with
+those for the same faces as they are; turned faces, which cannot be synthesised, with the half that is turned
+least. The harm is assumed to grow from bin to bin (isotonic regression, which pools bins that say otherwise),
+and the threshold is where it reaches `HARM_YEARS` or `HARM_GENDER`; with lower limits, every fourth face
+would get a warning.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BINS = 20
 
 
 class Read(NamedTuple):
-    """What was measured of a face, and by how much it was read wrong."""
+    """Measurements of a face, and the errors of its estimate."""
 
     number: int
     measured: dict[str, float]
@@ -49,12 +49,12 @@ class Read(NamedTuple):
 
 
 def blur(image: Image, part: float, box: Box, _rng: Generator) -> Image:
-    """Blur by a Gaussian, σ a part of the face's height."""
+    """Gaussian blur, with σ as a fraction of the face's height."""
     return cv2.GaussianBlur(image, (0, 0), part * box.height)  # type: ignore[return-value]
 
 
 def move(image: Image, part: float, box: Box, rng: Generator) -> Image:
-    """Blur as a movement by a part of the face's height does, in any direction."""
+    """Motion blur by a fraction of the face's height, in any direction."""
     length, side = part * box.height, 2 * round(part * box.height) + 3
     angle, steps = rng.uniform(0, np.pi), np.linspace(-0.5, 0.5, 101) * length
     kernel = np.zeros((side, side), np.float32)
@@ -64,25 +64,25 @@ def move(image: Image, part: float, box: Box, rng: Generator) -> Image:
 
 
 def blur_or_move(image: Image, part: float, box: Box, rng: Generator) -> Image:
-    """Blur one half of the pictures, and move the other: four times as far, which is about as bad."""
+    """Blur half of the pictures, and motion-blur the others four times as far, which is about as bad."""
     return blur(image, part, box, rng) if rng.random() < 0.5 else move(image, 4 * part, box, rng)
 
 
 def darken(image: Image, part: float, _box: Box, rng: Generator) -> Image:
-    """Leave a part of the light, as a camera would see it: with the noise of light and of its sensor."""
+    """Keep a fraction of the light, as a camera would record it: with photon and sensor noise."""
     light = (image / 255) ** 2.2 * part
     light += rng.normal(0, 1, light.shape) * np.sqrt(2e-4 * light + 2e-6)
     return np.round(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)
 
 
 def overexpose(image: Image, gain: float, _box: Box, _rng: Generator) -> Image:
-    """Let so many times the light in."""
+    """Multiply the light by `gain`."""
     values = np.clip((np.arange(256) / 255) ** 2.2 * gain, 0, 1) ** (1 / 2.2)
     return np.asarray(cv2.LUT(image, np.rint(255 * values).astype(np.uint8)), np.uint8)
 
 
 def cut(image: Image, part: float, box: Box, rng: Generator) -> Image:
-    """Cut the picture so that a part of the face lies outside, on any side."""
+    """Cut the picture so that a fraction of the face is outside, on any side."""
     height, width = image.shape[:2]
     x, y = round(part * box.width), round(part * box.height)
     left, top, right, bottom = (round(side) for side in (box.left, box.top, box.right, box.bottom))
@@ -101,15 +101,15 @@ WAYS: dict[str, tuple[Callable[[Image, float, Box, Generator], Image] | None, tu
     "light": (darken, (0.2, 0.1, 0.05, 0.03, 0.02, 0.01)),
     "unburnt": (overexpose, (1.5, 2, 3, 4.5, 6, 8)),
     "inside": (cut, (0.1, 0.2, 0.3, 0.4, 0.5)),
-    "height_px": (None, (64, 48, 40, 32, 24, 18)),  # scaled down to so many pixels, once it is found
+    "height_px": (None, (64, 48, 40, 32, 24, 18)),  # scaled down to this many pixels after detection
     "frontal": (None, ()),
-    "uncovered": (None, (1, 2, 3)),  # with something drawn over them, another thing each time
+    "uncovered": (None, (1, 2, 3)),  # with something drawn over them, different each time
 }
 COVERS = (occlusions.mask, occlusions.sunglasses)
 
 
 class HeldOut:
-    """The held-out faces and the pipeline that reads them."""
+    """The held-out faces and the pipeline that estimates them."""
 
     def __init__(self, work: Path, detector: Path, every: int) -> None:
         arrays = {name: array[-HELD_OUT:] for name, array in np.load(work / "faces.npz").items()}
@@ -122,7 +122,7 @@ class HeldOut:
         self.analyzer = Analyzer(YuNet(detector), Apparent(apparent))
 
     def read(self, name: str = "height_px", part: float = 0) -> list[Read]:
-        """Return what is read of the faces, made worse; without those that are not found any more."""
+        """Estimate the degraded faces, leaving out those that are no longer detected."""
         worsen = WAYS[name][0]
 
         def one(index: int) -> Read | None:
@@ -152,7 +152,7 @@ class HeldOut:
 
 
 def compared(name: str, plain: dict[int, Read], worse: list[Read]) -> NDArray[np.float64]:
-    """Return a row a face: measured, and by how much it is read worse in years and in gender."""
+    """One row per face: its measure, and the increase of its error in years and in gender."""
     if worse:
         pairs = [(read, plain[read.number]) for read in worse if read.number in plain]
         return np.array(
@@ -163,7 +163,7 @@ def compared(name: str, plain: dict[int, Read], worse: list[Read]) -> NDArray[np
 
 
 def growing(values: Sequence[float]) -> list[float]:
-    """Return the values nearest to these, by least squares, of which none is less than the one before."""
+    """Isotonic regression: the closest values by least squares that never decrease."""
     pools: list[list[float]] = []
     for value in values:
         pools.append([value])
@@ -174,7 +174,7 @@ def growing(values: Sequence[float]) -> list[float]:
 
 
 def report(name: str, rows: NDArray[np.float64]) -> Iterator[str]:
-    """Return lines: a bin each, the best first, and the threshold."""
+    """Yield a line for each bin, best first, and the threshold."""
     bins = np.array_split(rows[np.argsort(-rows[:, 0])], BINS)
     harm = zip(*(growing([part[:, column].mean() for part in bins]) for column in (1, 2)), strict=True)
     threshold = None

@@ -1,12 +1,11 @@
-"""Compute the exported net in whole numbers of 8 bits, and write the file that the app runs.
+"""Quantise the exported net to 8 bits, and write the file that the app runs.
 
     python -m training.quantize WORK FILE models/apparent.onnx
 
-FILE is what `training.export` wrote. The convolutions but the first, and the sums between them, get 8 bits;
-the ranges of their answers are those of plain crops of training faces, without the outermost 0.001 %.
-Weights get 7 bits: with 8, two products of bytes overflow where a processor adds them up in 16 bits (x86
-before VNNI). Prints what both files say of the held-out faces, and the new one's size and SHA-256 for
-models/manifest.toml.
+FILE comes from `training.export`. All convolutions but the first, and the sums between them, get 8 bits;
+activation ranges come from plain crops of training faces, without the outermost 0.001 %. Weights get 7 bits:
+with 8, two products of bytes overflow where a processor accumulates in 16 bits (x86 before VNNI). Prints how
+both files do on the held-out faces, and the new one's size and SHA-256 for models/manifest.toml.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ GROUP_STARTS = (3, 10, 20, 30, 40, 50, 60, 70)
 
 
 class Crops(CalibrationDataReader):
-    """The crops by which the ranges are found, some at a time."""
+    """The crops that determine activation ranges, in batches."""
 
     def __init__(self, crops: NDArray[np.uint8]) -> None:
         self.parts = iter(np.array_split(crops, len(crops) // 16))
@@ -52,7 +51,7 @@ class Crops(CalibrationDataReader):
 
 
 def body(path: Path) -> list[str]:
-    """Return the names of the nodes that get 8 bits: all convolutions but the first, and what is between."""
+    """Names of the nodes that get 8 bits: all convolutions but the first, and what is between them."""
     nodes = list(onnx.load(path).graph.node)
     kinds = [node.op_type for node in nodes]
     between = nodes[kinds.index("Conv") + 1 : kinds.index("ReduceMean")]
@@ -60,7 +59,7 @@ def body(path: Path) -> list[str]:
 
 
 def held_out(path: Path, faces: Faces) -> str:
-    """Return how a file does on the held-out faces, read as the app reads them."""
+    """How a file does on the held-out faces, run as the app runs it."""
     estimator = Apparent(path)
     parts = [
         next(estimator.outputs(picture, [Face(Box(*box), 1.0, tuple(map(tuple, landmarks)))]))

@@ -1,10 +1,10 @@
-"""Measure the pipeline on the evaluation pictures with something worn, in bad light, mirrored and lit anew.
+"""Measure the pipeline on the evaluation pictures with things worn, in bad light, mirrored and relit.
 
     python -m training.robustness DATA [LIMIT]
 
-DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; of each set at most LIMIT
-pictures are taken, or all. Everything is drawn into the picture where YuNet sees the face, by another hand
-than in training (`training.occlusions`), and the changed picture goes through the whole pipeline.
+DATA is a folder with fairface-val.csv and .tar and utkface-val.csv and .tar; LIMIT is the maximum number of
+pictures of each set, all by default. Everything is drawn where YuNet sees the face, by code separate from the
+training's (`training.occlusions`), and the changed picture goes through the whole pipeline.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from agegender.types import Face, Image
 
 KINDS: tuple[Kind, ...] = ("fairface", "utkface")
 SURE = 0.9
-"""A gender that is told with this probability should not be another one in a copy of the picture."""
+"""A gender stated with at least this probability should stay the same in a copy of the picture."""
 
 MASK = ((0.5, 0.44), (0.72, 0.5), (0.84, 0.56), (0.82, 0.78), (0.62, 0.98))
 """One half of a mask, from the ridge of the nose to the chin, in the aligned crop."""
 MASK_RGB = (170, 205, 225)
 LENS_PARTS = (0.36, 0.3)
-"""Half the width and half the height of a dark lens, in parts of the distance between the eyes."""
+"""Half the width and half the height of a dark lens, in units of the distance between the eyes."""
 
 
 def mask(image: Image, face: Face) -> Image:
@@ -47,7 +47,7 @@ def mask(image: Image, face: Face) -> Image:
 
 
 def sunglasses(image: Image, face: Face) -> Image:
-    """Draw two black lenses and what joins them over the eyes."""
+    """Draw two black lenses and the bridge between them over the eyes."""
     eyes = np.array(face.landmarks[:2])
     across = eyes[1] - eyes[0]
     down = np.array((-across[1], across[0]))
@@ -62,22 +62,22 @@ def sunglasses(image: Image, face: Face) -> Image:
 
 
 def overexposed(image: Image, _face: Face) -> Image:
-    """Double each value: what was light is white."""
+    """Double each value, so that light areas become white."""
     return np.asarray(cv2.convertScaleAbs(image, alpha=2.0), dtype=np.uint8)
 
 
 def dark(image: Image, _face: Face) -> Image:
-    """Leave three tenths of each value."""
+    """Reduce each value to three tenths."""
     return np.asarray(cv2.convertScaleAbs(image, alpha=0.3), dtype=np.uint8)
 
 
 def mirrored(image: Image, _face: Face) -> Image:
-    """Turn left and right around."""
+    """Swap left and right."""
     return np.ascontiguousarray(image[:, ::-1])
 
 
 def lit_anew(image: Image, face: Face) -> Image:
-    """Let a warm lamp shine from the left and take some of the light away on the right."""
+    """Shine a warm lamp from the left, and dim the right."""
     ramp = np.clip((np.arange(image.shape[1]) - face.box.left) / max(1.0, face.box.width), -0.5, 1.5)
     light = (1.35 - 0.7 * ramp)[None, :, None] * np.array((1.05, 1.0, 0.88))
     return np.clip(image * light, 0, 255).astype(np.uint8)
@@ -104,7 +104,7 @@ Object = dict[str, dict[str, dict[str, Any]]]
 def measure(
     dataset: Dataset, analyzer: Analyzer, plain: Sequence[Result], limit: int | None = None
 ) -> dict[str, Object]:
-    """Return the figures with each of `DRAWN`, and how far `COPIES` are read otherwise than `plain`."""
+    """Figures for each of `DRAWN`, and differences between `COPIES` and `plain`."""
     drawn: Object = {}
     copies: Object = {}
     for name, redraw in (DRAWN | COPIES).items():
@@ -121,7 +121,7 @@ def measure(
 
 
 def consistency(plain: Sequence[Result], copies: Sequence[Result]) -> dict[str, dict[str, Any]]:
-    """Return by how many years copies are read otherwise, and how often a sure gender is another one."""
+    """How far estimates differ between copies in years, and how often a confident gender flips."""
     pairs = [(a.reading, b.reading) for a, b in zip(plain, copies, strict=True) if a.reading and b.reading]
     apart = [abs(a.age.years - b.age.years) for a, b in pairs]
     flips = [a.gender.label != b.gender.label for a, b in pairs if a.gender.probability >= SURE]
@@ -133,7 +133,7 @@ def consistency(plain: Sequence[Result], copies: Sequence[Result]) -> dict[str, 
 
 
 def lines(kind: str, found: dict[str, Object]) -> Iterator[str]:
-    """Return what was measured, a line a figure."""
+    """Yield a line for each figure."""
     for part in found.values():
         for name, of_name in part.items():
             for key, figure in of_name.items():

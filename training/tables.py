@@ -1,4 +1,4 @@
-"""The tables of the model card, in Markdown, from measured figures."""
+"""Markdown tables of the model card, from the measured figures."""
 
 from __future__ import annotations
 
@@ -7,24 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from agegender.evaluation.card import Card, Figures
 from agegender.evaluation.groups import ANY
 from agegender.evaluation.tables import FEW, SETS, congress, consistency, robustness, rows, shown, sure
+from agegender.evaluation.titles import TITLES
 
-COLUMNS = {
-    "fairface": {
-        "gender_accuracy": "gender right",
-        "age_group_exact": "age group right",
-        "age_group_within_one": "within one",
-    },
-    "utkface": {
-        "gender_accuracy": "gender right",
-        "age_mae_years": "mean error of age",
-        "age_range_exact": "range right",
-        "age_in_interval": "interval holds the true age",
-    },
+OF_GROUPS = {
+    "fairface": ("gender_accuracy", "age_group_exact", "age_group_within_one"),
+    "utkface": ("gender_accuracy", "age_mae_years", "age_range_exact", "age_in_interval"),
 }
+"""The card's figures for each group."""
 
 
 def overview(card: Card) -> str:
-    """Return the figures of both sets side by side."""
+    """Figures of both sets side by side."""
     fairface, utkface = card.reports["fairface"], card.reports["utkface"]
     a, b = (
         {key: shown(key, figure, interval=False) for key, figure in report.figures.items()}
@@ -53,36 +46,36 @@ def overview(card: Card) -> str:
 
 
 def by_group(kind: str) -> Callable[[Card], str]:
-    """Return what makes the table of a set's groups."""
+    """A function that makes the table of a set's groups."""
 
     def table(card: Card) -> str:
         body = [
             (
                 f"{by}: {name}",
-                f"{max(figures[key].count for key in COLUMNS[kind]):,}",
-                *(shown(key, figures[key]) for key in COLUMNS[kind]),
+                f"{max(figures[key].count for key in OF_GROUPS[kind]):,}",
+                *(shown(key, figures[key]) for key in OF_GROUPS[kind]),
             )
             for by, groups in card.reports[kind].groups.items()
             for name, figures in groups.items()
         ]
-        return rows(("group", "faces", *COLUMNS[kind].values()), body)
+        return rows(("group", "faces", *(TITLES[key] for key in OF_GROUPS[kind])), body)
 
     return table
 
 
 def worst(card: Card) -> str:
-    """Return a list of the groups that are measurably worse off than everybody together, worst first."""
+    """List the groups that do measurably worse than everybody together, worst first."""
     return "\n".join(
         line
         for kind in SETS
-        for key, title in COLUMNS[kind].items()
-        if key != "age_group_within_one" and (line := _worst(card, kind, key, title))
+        for key in OF_GROUPS[kind]
+        if key != "age_group_within_one" and (line := _worst(card, kind, key))
     )
 
 
-def _worst(card: Card, kind: str, key: str, title: str) -> str:
+def _worst(card: Card, kind: str, key: str) -> str:
     of_all = card.reports[kind].figures[key]
-    sign = 1 if key.endswith("_years") else -1  # of years off more is worse
+    sign = 1 if key.endswith("_years") else -1  # more years off is worse
     found: list[tuple[float, str]] = []
     for by, groups in card.reports[kind].groups.items():
         for name, figures in groups.items():
@@ -95,37 +88,39 @@ def _worst(card: Card, kind: str, key: str, title: str) -> str:
     if not found:
         return ""
     listed = ", ".join(words for _, words in sorted(found))
-    return f"- {SETS[kind]}, {title}: {listed}. Everybody together: {shown(key, of_all, interval=False)}."
+    return (
+        f"- {SETS[kind]}, {TITLES[key]}: {listed}. Everybody together: {shown(key, of_all, interval=False)}."
+    )
 
 
 def harder(card: Card) -> str:
-    """Return what it costs when finding the face went less well."""
+    """Accuracy when faces are harder to detect or align."""
     body = [
         (
-            f"{SETS[kind]}: {title}",
+            f"{SETS[kind]}: {TITLES[key]}",
             *(shown(key, of[kind][key], interval=False) for of in card.harder.values()),
         )
         for kind in SETS
-        for key, title in COLUMNS[kind].items()
+        for key in OF_GROUPS[kind]
     ]
     return rows(("", *card.harder), body)
 
 
 def detectors(card: Card) -> str:
-    """Return what it costs that another detector finds the faces."""
+    """Accuracy with other face detectors."""
     body = [
         (
-            f"{SETS[kind]}: {title}",
+            f"{SETS[kind]}: {TITLES[key]}",
             *(shown(key, of[kind][key], interval=False) for of in card.detectors.values()),
         )
         for kind in SETS
-        for key, title in {"faces_found": "faces found", **COLUMNS[kind]}.items()
+        for key in ("faces_found", *OF_GROUPS[kind])
     ]
     return rows(("", *card.detectors), body)
 
 
 def in_prose(card: Card, name: str) -> str:
-    """Return a figure that stands in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
+    """A figure for use in a sentence: 'utkface age_mae_years' or 'robustness mask utkface KEY'."""
     *way, key = name.split()
     if len(way) == 1:
         figures = card.reports[way[0]].figures
@@ -137,7 +132,7 @@ def in_prose(card: Card, name: str) -> str:
 
 
 def warnings(card: Card) -> str:
-    """Return the figures of faces with each warning and without it."""
+    """Figures for faces with and without each warning."""
     head = ("warning", "set", "faces with it", "gender right: with", "without", "age: with", "without")
     body = [
         (f"{ANY} of them" if name == ANY else name, SETS[kind], *_warning(kind, sides))
@@ -158,7 +153,7 @@ def _warning(kind: str, sides: Mapping[str, Figures]) -> Iterator[str]:
 
 
 def mixed_up(kind: str) -> Callable[[Card], str]:
-    """Return what makes the table of ages that are taken for others."""
+    """A function that makes the confusion table of ages."""
 
     def table(card: Card) -> str:
         confusion = card.reports[kind].confusion
@@ -172,7 +167,7 @@ def mixed_up(kind: str) -> Callable[[Card], str]:
 
 
 def made(card: Card) -> str:
-    """Return how the figures came about, in a sentence, and of which files."""
+    """A sentence on how the figures were produced, and from which files."""
     sums = ", ".join(f"`{name}` ({sha256[:16]}…)" for name, sha256 in card.made["sha256"].items())
     return (
         f"Made by `{card.made['command']}` in {card.made['seconds'] / 60:.0f} minutes on "

@@ -1,10 +1,10 @@
-"""Write down what trained nets say of every training face, for another training to learn from.
+"""Record trained nets' predictions for every training face, as targets for another training.
 
     python -m training.teacher WORK MODEL …
 
-MODEL is a file of `training.export` or `training.quantize`; of several the mean counts. Each face is read in
-six views (`MARGINS`), of which the mean counts. Gives WORK/teacher.npz: `bins`, (n, 10) probabilities of the
-ages between `EDGES_YEARS`, and `p_female`, (n,).
+MODEL comes from `training.export` or `training.quantize`; several are averaged. Each face is predicted in six
+views (`MARGINS`), which are averaged. Writes WORK/teacher.npz: `bins`, (n, 10), probabilities of the ages
+between `EDGES_YEARS`, and `p_female`, (n,).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.faces import SIDE_PX, Faces
 EDGES_YEARS = (0, 3, 10, 20, 30, 40, 50, 60, 70, 80, 100)
 """FairFace's groups, with 80 as one more limit. The first and the last are open-ended."""
 MARGINS = (0.05, 0.0, -0.05)
-"""What is seen beyond the aligned crop on each side, in parts of it; each once more in the mirror."""
+"""Margins added to the aligned crop on each side, as fractions of it; each view is also mirrored."""
 
 
 def main(work: Path, models: list[Path]) -> None:

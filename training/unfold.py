@@ -1,11 +1,11 @@
-"""Take a bundled file's weights back into a checkpoint from which training can go on.
+"""Turn a bundled file's weights back into a checkpoint from which training can continue.
 
     python -m training.unfold WORK models/apparent.onnx CHECKPOINT
 
-The file holds convolutions of 8 bits with the normalisations folded into them. Here they are taken apart
-again: a filter gets the length that it would be initialised with, and its normalisation the mean and the
-deviation of the filter's answers on crops of training faces, so that the net gives what the file gives.
-CHECKPOINT is for `training.train --weights`.
+The file holds 8-bit convolutions with the normalisations folded into them. This separates them again: each
+filter gets the norm it would be initialised with, and its normalisation the mean and deviation of the
+filter's responses to crops of training faces, so that the net's outputs equal the file's. CHECKPOINT is for
+`training.train --weights`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Part = TypeVar("Part", bound=nn.Module)
 
 
 def initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
-    """Return the file's constants by name, those of few bits as the numbers that they stand for."""
+    """The file's constants by name, dequantised where they are quantised."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in arrays:
@@ -40,7 +40,7 @@ def initializers(graph: onnx.GraphProto) -> dict[str, NDArray[np.float32]]:
 
 
 def in_order_of_names(net: FaceNet, kind: type[Part]) -> list[Part]:
-    """Return the net's parts of a kind, in the order of their names, which the file's have, too."""
+    """The net's modules of a kind in order of name, the same order as in the file."""
     parts = dict(net.named_modules())
     return [part for name in sorted(parts) if isinstance(part := parts[name], kind)]
 
@@ -55,7 +55,7 @@ def unfold(net: FaceNet, path: Path, crops: Tensor) -> None:
     convolutions, norms = in_order_of_names(net, nn.Conv2d), in_order_of_names(net, nn.BatchNorm2d)
     for (weight, bias), convolution, norm in zip(folded, convolutions, norms, strict=True):
         filters = torch.from_numpy(arrays[weight])
-        if filters.shape[-1] == 2:  # an average in front of a 1×1 convolution, as `training.export` folds it
+        if filters.shape[-1] == 2:  # average pooling merged into a 1×1 convolution by `training.export`
             filters = filters.sum((2, 3), keepdim=True)
         convolution.weight.copy_(filters)
         norm.running_mean.zero_()

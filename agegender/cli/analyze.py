@@ -1,4 +1,4 @@
-"""agegender analyze: what is seen in pictures."""
+"""agegender analyze: faces, ages and genders in pictures."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from agegender.text import plural
 from agegender.types import Image
 
 AHEAD_MB = 120
-"""What the next picture may take while one is analysed: one of 10 megapixels, or a part of a large JPEG."""
+"""Memory for the next picture while one is analysed: 10 megapixels, or a reduced large JPEG."""
 
 MAX_STEM_BYTES = 220
 """Leaves room for a suffix within the 255 bytes that file systems allow a name."""
 
 MOST_ENDINGS = 5
-"""At most this many kinds of skipped files are listed one by one."""
+"""Maximum number of file endings listed for skipped files."""
 
 FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
     "table": table_lines,
@@ -42,11 +42,9 @@ FORMATS: dict[str, Callable[[Iterable[Named]], Iterator[str]]] = {
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
-    one.description = "Say what is seen in pictures, one after the other."
-    one.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder with pictures in it"
-    )
+    """Declare the command's arguments."""
+    one.description = "Find the faces in pictures and estimate their apparent age and gender."
+    one.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a picture, or a folder of pictures")
     formats = one.add_mutually_exclusive_group()
     formats.add_argument(
         "--table",
@@ -54,23 +52,27 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         action="store_const",
         const="table",
         default="table",
-        help="a line a face, for people (this is what you get if you do not choose)",
+        help="one line per face, for people to read (the default)",
     )
     formats.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="an object a picture, on a line"
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        help="one JSON object per picture and line",
     )
     formats.add_argument(
         "--csv",
         dest="format",
         action="store_const",
         const="csv",
-        help="a row a face; a picture without faces has none",
+        help="one row per face, and none for a picture without faces",
     )
     one.add_argument(
         "--annotate",
         type=Path,
         metavar="FOLDER",
-        help="put pictures with boxes and labels there, as NAME-annotated.jpg in the same folders as here; "
+        help="save pictures with boxes and labels there as NAME-annotated.jpg, in the same subfolders; "
         "no file is overwritten",
     )
     add_model_names(one)
@@ -78,7 +80,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
 
 
 def analyze(options: argparse.Namespace) -> int:
-    """Print what is seen in pictures, each as soon as it is known."""
+    """Print the analysis of each picture as soon as it is known."""
     failed: list[str] = []
     passed_over: Counter[str] = Counter()
 
@@ -105,7 +107,7 @@ def analyze(options: argparse.Namespace) -> int:
     base = common_folder(options.paths)
     paths = list(pictures(options.paths, options.annotate, fail, passed_over))
     if not paths and not failed:
-        complain("There are no pictures in what was named.")
+        complain("There are no pictures in these places.")
     if passed_over:
         complain(told(passed_over))
     for line in FORMATS[options.format](analyses(paths, analyzer)):
@@ -114,9 +116,9 @@ def analyze(options: argparse.Namespace) -> int:
 
 
 def looks(paths: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], Look]]]:
-    """Return the paths, each with what returns the first look at it, or raises `ImageError`.
+    """Yield each path with a function that returns the first look at it, or raises `ImageError`.
 
-    A worker decodes the next picture while one is analysed, if it is not too large for both at once.
+    A worker decodes the next picture while one is analysed, unless it is too large for both at once.
     """
     with ThreadPoolExecutor(1) as pool:
         coming: Future[Look] | None = None
@@ -144,11 +146,10 @@ def pictures(
     fail: Callable[[str, str], None],
     passed_over: Counter[str],
 ) -> Iterator[Path]:
-    """Return the files that are named, and in folders and below them the pictures that are not hidden.
+    """Yield the files given, and the pictures that are not hidden in and below the folders given.
 
-    Those in the folder `leave_out` are left out: pictures that were annotated need not be again. `fail` is
-    told of folders that cannot be read; in `passed_over` the endings of files are counted that are there, and
-    no pictures by their names.
+    Skips the folder `leave_out`, since annotated pictures need not be annotated again. `fail` is called for
+    folders that cannot be read; `passed_over` counts, by ending, the files that are not pictures by name.
     """
 
     def unreadable(error: OSError) -> None:
@@ -172,25 +173,23 @@ def pictures(
 
 
 def told(passed_over: Counter[str]) -> str:
-    """Say which files in folders were passed over, by their endings, and what to do with them."""
+    """Summarise the files skipped in folders, by ending, with advice on what to do with them."""
     kinds = [
         f"{number} {ending or 'without ending'}" for ending, number in passed_over.most_common(MOST_ENDINGS)
     ]
     more = "" if len(passed_over) <= MOST_ENDINGS else " and others"
     videos = (
-        " Videos are for the command “video”."
+        " For videos, use the command “video”."
         if any(has_ending(each, VIDEOS) for each in passed_over)
         else ""
     )
-    raw = (
-        " Raw files of cameras have to be exported as JPEG first." if passed_over.keys() & RAW_ENDINGS else ""
-    )
+    raw = " Export camera raw files as JPEG first." if passed_over.keys() & RAW_ENDINGS else ""
     files = plural(passed_over.total(), "file")
-    return f"Passed over, being no pictures by name: {files} ({', '.join(kinds)}{more}).{videos}{raw}"
+    return f"Skipped, not pictures by their names: {files} ({', '.join(kinds)}{more}).{videos}{raw}"
 
 
 def common_folder(paths: Iterable[Path]) -> Path | None:
-    """Return the folder in which all lies that is named; None where that is on several drives."""
+    """The deepest folder that contains all paths; None if they are on several drives."""
     folders = [path if path.is_dir() else path.parent for path in paths]
     try:
         return Path(os.path.commonpath([folder.absolute() for folder in folders]))
@@ -199,13 +198,13 @@ def common_folder(paths: Iterable[Path]) -> Path | None:
 
 
 def below(path: Path, base: Path | None) -> Path:
-    """Return the folder of a file as seen from the folder `base`."""
+    """The folder of a file relative to `base`."""
     folder = path.absolute().parent
     return folder.relative_to(base) if base and folder.is_relative_to(base) else Path()
 
 
 def save(image: Image, folder: Path, stem: str) -> None:
-    """Write the RGB image as STEM-annotated.jpg, or with a number where there is a file of that name."""
+    """Write the RGB image as STEM-annotated.jpg, with a number added if that file exists."""
     content = encode_jpeg(image)
     if not folder.is_dir():
         make_folder(folder, "--annotate")

@@ -12,13 +12,15 @@ from agegender.places import ROOT
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = "Serve the web app on this machine until Ctrl-C, and open it in a browser."
-    one.add_argument("--port", type=int, default=8501, help="where it listens (default: 8501)")
+    one.add_argument("--port", type=int, default=8501, help="port to listen on (default: 8501)")
     one.add_argument(
-        "--address", metavar="HOST", help="who may reach it: localhost for this machine alone (default: all)"
+        "--address",
+        metavar="HOST",
+        help="address to listen on: localhost for this machine only (default: all)",
     )
-    one.add_argument("--headless", action="store_true", help="open no browser")
+    one.add_argument("--headless", action="store_true", help="do not open a browser")
     one.set_defaults(command=serve)
 
 
@@ -31,6 +33,6 @@ def serve(options: argparse.Namespace) -> int:
         command += ["--server.address", options.address]
     if options.headless:
         command += ["--server.headless", "true"]
-    if os.name == "posix":  # in place of this process, so that whatever ends it ends the server
+    if os.name == "posix":  # replaces this process, so that whatever ends it ends the server
         os.execv(sys.executable, command)
     return subprocess.run(command, check=False).returncode

@@ -26,38 +26,48 @@ from agegender.models.store import fetch
 from agegender.text import plural
 
 EVERY_S = 60.0
-"""How often a line is printed where there is no terminal."""
+"""Seconds between progress lines without a terminal."""
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = (
-        "Analyse pictures by the million into a folder of Parquet files. Killed at any moment, the same "
-        "command goes on where it was."
+        "Analyse pictures by the million into a folder of Parquet files. If it is killed, run the same "
+        "command again to resume."
     )
     one.add_argument(
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="a picture, folder, glob, tar or zip archive, a list (.txt) of such, or an address (s3://…, https://…)",
+        help="a picture, folder, glob, tar or zip archive, a list (.txt) of these, or a URL (s3://…, https://…)",
     )
-    one.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
-    one.add_argument("--workers", type=_count, default=_cores(), metavar="N", help="processes (all cores)")
-    one.add_argument("--part-size", type=_count, default=500, metavar="N", help="pictures a file (500)")
+    one.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder for the results")
     one.add_argument(
-        "--scheduler", metavar="ADDRESS", help="a Dask scheduler (tcp://…), or “local” for one of its own"
+        "--workers",
+        type=_count,
+        default=_cores(),
+        metavar="N",
+        help="number of processes (default: one per core)",
     )
-    one.add_argument("--retry-errors", action="store_true", help="try pictures again that could not be read")
     one.add_argument(
-        "--mix", action="store_true", help="go on although other models or another version made what is there"
+        "--part-size", type=_count, default=500, metavar="N", help="pictures per file (default: 500)"
     )
-    one.add_argument("--quiet", action="store_true", help="print no progress")
+    one.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a Dask scheduler (tcp://…), or “local” to start one"
+    )
+    one.add_argument("--retry-errors", action="store_true", help="retry pictures that could not be read")
+    one.add_argument(
+        "--mix",
+        action="store_true",
+        help="continue even if other models or another version made the existing results",
+    )
+    one.add_argument("--quiet", action="store_true", help="do not print progress")
     console.add_model_names(one)
     one.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse what is not finished, and say what came of it."""
+    """Analyse what is not finished yet, and print a summary."""
     failed: list[str] = []
 
     def fail(source: str, message: str) -> None:
@@ -77,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     results.save_manifest({**before, "made_by": made_by, "sources": options.sources, "finished": False})
     items, total = unfinished(find(options.sources, fail), results, retry_errors=options.retry_errors)
     if not total:
-        console.complain("There are no pictures in what was named.")
+        console.complain("There are no pictures in these places.")
     if total > len(items) and not options.quiet:
         console.complain(f"{total - len(items):,} of {total:,} pictures are finished already.")
     counts, stopped = Counts(), False
@@ -94,7 +104,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if stopped:
         console.complain(
-            f"Stopped: {counts.pictures:,} of {len(items):,} pictures are finished. The same command goes on."
+            f"Stopped: {counts.pictures:,} of {len(items):,} pictures are finished. "
+            "Run the same command to resume."
         )
         return 128 + signal.SIGINT
     number = {"picture": counts.pictures, "face": counts.faces, "error": counts.errors}
@@ -111,7 +122,7 @@ def _pool(options: argparse.Namespace, models: Models, pictures: int) -> Pool:
 
 
 def _resolved(detector: str, estimator: str) -> Models:
-    """The models by their own names, fetched once before many processes want them."""
+    """The models by their own names, fetched once before many processes need them."""
     manifest = load_manifest()
     for name in (detector, estimator):
         if name != "auto" and name not in manifest:
@@ -141,7 +152,7 @@ def _described(made_by: dict[str, object]) -> str:
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[Counts], object]]:
-    """What shows the counts: a bar on a terminal, elsewhere a line a minute, or nothing."""
+    """Progress display for the counts: a bar on a terminal, otherwise a line a minute, or nothing."""
     is_terminal = sys.stderr.isatty()
     start_s = last_s = time.monotonic()
     with tqdm(total=total, unit=" pictures", disable=quiet or not is_terminal, smoothing=0.05) as bar:
@@ -166,7 +177,7 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[Counts], object]]:
 
 @contextmanager
 def _interrupted_by(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Call `stop` at Ctrl-C or SIGTERM, once; a second one ends the command at once."""
+    """Call `stop` once at Ctrl-C or SIGTERM; a second one ends the command at once."""
     caught: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

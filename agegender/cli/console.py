@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, progress bars, results on stdout, everything else on stderr."""
+"""Shared by the commands: exit statuses, progress bars, results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ DONE, FAILED = 0, 1
 
 def silence_libraries() -> None:
     """Keep native libraries from writing to the terminal, as libtiff does about broken files."""
-    own = sys.__stderr__  # None where there is no console
+    own = sys.__stderr__  # None without a console
     if own is None or sys.stderr is not own or own.fileno() != 2:
-        return  # somebody else has it already, as tests do
+        return  # already redirected, as in tests
     own.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def require(extra: str, *modules: str) -> None:
-    """Raise `MissingExtraError` where a module that comes with an extra is not installed."""
+    """Raise `MissingExtraError` if a module of an extra is not installed."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise MissingExtraError(
@@ -54,13 +54,13 @@ def build(options: argparse.Namespace) -> Analyzer:
 
 def bar(items: Iterable[T], total: int) -> Iterator[T]:
     """Iterate with a progress bar, if there is a terminal."""
-    quiet = None if total > 1 else True  # None leaves it to tqdm, which is quiet without a terminal
+    quiet = None if total > 1 else True  # None lets tqdm decide, which is silent without a terminal
     return iter(tqdm(items, total=total, unit="picture", disable=quiet, leave=False))
 
 
 @contextmanager
 def download_bars() -> Iterator[Progress]:
-    """Show downloads' progress on a terminal, within `with`."""
+    """Show download progress on a terminal, as a context manager."""
     bars: dict[str, tqdm] = {}
 
     def show(name: str, done: int, total: int) -> None:

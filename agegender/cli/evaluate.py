@@ -1,4 +1,4 @@
-"""agegender evaluate: how often the pipeline is right on a labelled data set."""
+"""agegender evaluate: accuracy of the pipeline on a labelled data set."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ NAMES: dict[Kind, str] = {
 }
 
 
-MADE_HARDER = "What a batch has read cannot be made harder: leave out --box-only, --face-px and --turned."
+MADE_HARDER = "Results of a batch cannot be made harder: drop --box-only, --face-px and --turned."
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Declare the command's arguments."""
     one.description = "Measure accuracy on a labelled data set, through the whole pipeline."
-    one.add_argument("--dataset", required=True, choices=KINDS, help="whose layout and figures")
+    one.add_argument("--dataset", required=True, choices=KINDS, help="its layout and its usual figures")
     one.add_argument(
-        "path", type=Path, metavar="PATH", help="its folder, a tar of it, or a file of its labels"
+        "path", type=Path, metavar="PATH", help="its folder, a tar archive of it, or its label file"
     )
-    one.add_argument("--json", action="store_true", help="print an object instead of a table")
+    one.add_argument("--json", action="store_true", help="print JSON instead of tables")
     one.add_argument(
         "--plots",
         type=Path,
         metavar="FOLDER",
-        help="put pictures there (SVG): how sure against how right, and which ages are mixed up",
+        help="save charts (SVG) of calibration and of confused ages there",
     )
     one.add_argument(
-        "--limit", type=_count, metavar="N", help="only so many of its pictures, spread over all of it"
+        "--limit", type=_count, metavar="N", help="at most N pictures, spread over the whole set"
     )
     one.add_argument(
         "--box-only",
@@ -56,27 +56,27 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
         "--face-px",
         type=_count,
         metavar="N",
-        help="make it harder: scale pictures down until the face that was found is about N pixels high",
+        help="make it harder: scale pictures down until the detected face is about N pixels high",
     )
     one.add_argument(
         "--turned",
         type=int,
         choices=TURNS,
         default=0,
-        help="make it harder: turn pictures clockwise by so many degrees, which no tag tells",
+        help="make it harder: turn pictures clockwise by so many degrees, without an orientation tag",
     )
     one.add_argument(
         "--batch",
         type=Path,
         metavar="FOLDER",
-        help="take what `agegender batch` read from its pictures before",
+        help="use the results of `agegender batch` on its pictures",
     )
     console.add_model_names(one)
     one.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of a data set, and draw them where that is asked for."""
+    """Print a data set's figures, and save charts if requested."""
     if options.plots:
         console.require("evaluate", "altair", "vl_convert")
         outputs.make_folder(options.plots, "--plots")
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 def _judged(
     dataset: Dataset, options: argparse.Namespace, analyzer: Analyzer | None, degradation: Degradation
 ) -> tuple[Models, Iterator[Result]]:
-    """Who reads the pictures, and what becomes of each."""
+    """Names of the models that read the pictures, and the result for each picture."""
     if analyzer:
         return analyzer.models, evaluate(dataset, analyzer, options.limit, degradation)
     made_by = manifest_of(options.batch).get("made_by", {})
@@ -116,8 +116,8 @@ def _judged(
 
 
 def drawn(kind: Kind, results: list[Result]) -> dict[str, str]:
-    """Return SVG pictures by the names of their files; without those of which nothing is known."""
-    from agegender.evaluation import charts  # here, as Altair takes a second
+    """SVG charts by file name; charts without data are left out."""
+    from agegender.evaluation import charts  # lazy: Altair takes a second to import
 
     genders, intervals = gender_calibration(kind, results).bins, age_calibration(results)
     found = charts.drawn(NAMES[kind], genders, intervals, confusion(kind, results))

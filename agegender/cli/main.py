@@ -16,12 +16,12 @@ from agegender.cli import analyze, app, batch, console, evaluate, models, summar
 from agegender.errors import AgeGenderError
 
 COMMANDS = {
-    "analyze": (analyze, "say what is seen in pictures"),
-    "models": (models, "list the models, or fetch some"),
+    "analyze": (analyze, "estimate age and gender of the faces in pictures"),
+    "models": (models, "list or download the models"),
     "evaluate": (evaluate, "measure accuracy on a labelled data set"),
     "batch": (batch, "analyse pictures by the million, resumable"),
-    "summary": (summary, "sum up what a batch found"),
-    "video": (video, "annotate a video, and say who is in it"),
+    "summary": (summary, "summarise the results of a batch"),
+    "video": (video, "annotate a video and list the people in it"),
     "app": (app, "serve the web app"),
 }
 
@@ -29,7 +29,7 @@ INTERRUPTED, PIPE_CLOSED = 128 + 2, 128 + 13  # as shells report programs ended 
 
 
 class Ended(KeyboardInterrupt):
-    """The system asks for the end, or the terminal was closed: as with Ctrl+C, nothing half stays behind."""
+    """A request to terminate, or a closed terminal: handled like Ctrl+C, leaving nothing half-written."""
 
     def __init__(self, number: int) -> None:
         self.signal = number
@@ -38,11 +38,11 @@ class Ended(KeyboardInterrupt):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status.
 
-    0 if all went well, 1 if something could not be read or fetched, which stderr tells; `SystemExit` with 2
+    0 for success, 1 if something could not be read or fetched, with details on stderr; `SystemExit` with 2
     for wrong usage. stdout gets nothing but results, in UTF-8.
     """
     options = parser().parse_args(arguments)
-    if not sys.warnoptions:  # Pillow warns about odd metadata, which is of no use here
+    if not sys.warnoptions:  # Pillow warns about odd metadata, which helps nobody here
         warnings.filterwarnings("ignore", module=r"PIL\.")
     console.silence_libraries()
     for stream in (sys.stdout, sys.stderr):
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + end.signal
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # nobody reads any more
+    except BrokenPipeError:  # the reader is gone
         _drop_stdout()
         return PIPE_CLOSED
     except OSError as error:
@@ -71,11 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what parses the command line; `command` is the function to call with what it found."""
+    """Build the argument parser; the parsed `command` is the function to call."""
     whole = argparse.ArgumentParser(
         prog="python -m agegender" if Path(sys.argv[0]).name == "__main__.py" else "agegender",
         description="Find faces in pictures and estimate their apparent age and gender.",
-        epilog="Exit status: 0 all went well, 1 something could not be read or had, 2 wrong usage.",
+        epilog="Exit status: 0 success, 1 something could not be read or downloaded, 2 wrong usage.",
     )
     each = whole.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, does) in COMMANDS.items():
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Have what asks for the end raise `Ended`, for `with`."""
+    """Turn termination signals into `Ended`, as a context manager."""
 
     def end(number: int, _: object) -> None:
         raise Ended(number)

@@ -1,4 +1,4 @@
-"""agegender models: list them, or fetch some."""
+"""agegender models: list or fetch the models."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from agegender.models.manifest import load_manifest
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
-    one.description = "List the models and whether they are here, or fetch some."
+    """Declare the command's arguments."""
+    one.description = "List the models and their status, or download some."
     one.set_defaults(command=list_models)
     actions = one.add_subparsers(metavar="list|fetch")
-    listing = actions.add_parser("list", help="list all (this is what you get if you do not choose)")
+    listing = actions.add_parser("list", help="list all models (the default)")
     listing.set_defaults(command=list_models)
-    fetching = actions.add_parser("fetch", help="fetch some into the cache, for when there is no network")
-    fetching.add_argument("names", nargs="+", metavar="NAME", help="as in the list")
+    fetching = actions.add_parser("fetch", help="download models into the cache, for use without a network")
+    fetching.add_argument("names", nargs="+", metavar="NAME", help="a name from the list")
     fetching.set_defaults(command=fetch_models)
 
 
 def list_models(_: argparse.Namespace) -> int:
-    """Print what models there are, and whether they are here."""
+    """Print the models and their status."""
     line = "{:<13}  {:<9}  {:<7}  {:>8}  {:<36}  {}"
     say(line.format("name", "role", "status", "size", "title", "licence"))
     for spec in load_manifest().values():
@@ -33,7 +33,7 @@ def list_models(_: argparse.Namespace) -> int:
 
 
 def fetch_models(options: argparse.Namespace) -> int:
-    """Fetch models by name, and print where their files are."""
+    """Fetch models by name, and print the paths of their files."""
     manifest, status = load_manifest(), DONE
     for name in options.names:
         if name not in manifest:

@@ -1,4 +1,4 @@
-"""What commands write: checked before any work, written beside its name, and renamed when it is complete."""
+"""Output files: checked before any work, written under a temporary name, renamed when complete."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from agegender.errors import AgeGenderError
 
 NAME_BYTES = 200
-"""With what is put around it, a name stays below the 255 bytes that file systems allow."""
+"""Maximum length of a name that, with its affixes, stays within the 255 bytes of file systems."""
 
 
 class OutputError(AgeGenderError):
-    """A file or folder that cannot be written, or must not be."""
+    """A file or folder that cannot or must not be written."""
 
 
 def check_files(sources: Mapping[str, Path], outputs: Mapping[str, Path | None]) -> None:
-    """Raise `OutputError` where an output cannot be written, or would replace a source or another output.
+    """Raise `OutputError` if an output is not writable, or would replace a source or another output.
 
-    Both are by the names that the user knows them by, such as `--csv`.
+    Both are keyed by the names the user knows them by, such as `--csv`.
     """
     named = {name: path for name, path in outputs.items() if path is not None}
     for name, path in named.items():
@@ -34,7 +34,7 @@ def check_files(sources: Mapping[str, Path], outputs: Mapping[str, Path | None])
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """Raise `OutputError` where nothing can be put into a folder."""
+    """Raise `OutputError` if the folder is not writable."""
     if not folder.is_dir():
         raise OutputError(f"{name}: There is no folder “{folder}”. Make it first.")
     place = _part(folder / "trial")
@@ -46,7 +46,7 @@ def check_folder(folder: Path, name: str) -> None:
 
 
 def make_folder(folder: Path, name: str) -> None:
-    """Make the folder where there is none; raises `OutputError` where that cannot be, or it is shut."""
+    """Create the folder if needed; raises `OutputError` if that fails or it is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -55,22 +55,22 @@ def make_folder(folder: Path, name: str) -> None:
 
 
 def is_same(path: Path, other: Path) -> bool:
-    """Return whether two names are of the same file, whether there is one yet or not."""
+    """Return whether two paths are the same file, existing or not."""
     with suppress(OSError):
         return path.samefile(other)
     try:
         both = {os.path.normcase(each.resolve()) for each in (path, other)}
-    except (OSError, RuntimeError):  # links in a circle
+    except (OSError, RuntimeError):  # circular links
         return False
     return len(both) == 1
 
 
 @contextmanager
 def beside(path: Path, replace: bool = True) -> Iterator[Path]:
-    """Return, for `with`, the name to write a file under, which becomes `path` at the end if all went well.
+    """Context manager for a temporary name, which is renamed to `path` on success.
 
-    Raises `OutputError` where it cannot be written, and `FileExistsError` where there is such a file by then
-    and it is not to be replaced.
+    Raises `OutputError` if it cannot be written, and `FileExistsError` if `path` exists by then and `replace`
+    is not set.
     """
     _sweep(path)
     part = _part(path)
@@ -89,19 +89,19 @@ def beside(path: Path, replace: bool = True) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes, replace: bool = True) -> None:
-    """Write a file, whole or not at all; raises as `beside` does."""
+    """Write a file whole or not at all; raises as `beside` does."""
     with beside(path, replace) as part:
         part.write_bytes(content)
 
 
 def _part(path: Path) -> Path:
-    """Return the name under which this process writes a file."""
+    """The temporary name under which this process writes a file."""
     name = os.fsencode(path.name)[:NAME_BYTES].decode(errors="ignore")
     return path.with_name(f".{name}.{os.getpid()}.part")
 
 
 def _sweep(path: Path) -> None:
-    """Remove what processes that were killed left of this file."""
+    """Remove what killed processes have left of this file."""
     if os.name != "posix":
         return
     ending = _part(path).name.rsplit(".", 2)[0]
@@ -128,7 +128,7 @@ def _rename_new(part: Path, path: Path) -> None:
         os.link(part, path)
     except FileExistsError:
         raise
-    except OSError:  # no links on this file system
+    except OSError:  # no hard links on this file system
         if path.exists():
             raise FileExistsError(path) from None
         part.rename(path)

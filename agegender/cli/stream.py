@@ -1,4 +1,4 @@
-"""agegender video rtsp://… --stream: who is in view, a line of JSON a person and second."""
+"""agegender video rtsp://… --stream: who is in view, as a line of JSON per person and second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agegender.cli import console
 
 
 def watch(options: argparse.Namespace) -> int:
-    """Print who is in view until it is ended."""
+    """Print who is in view until interrupted."""
     from agegender.export.people import seen_object_line
     from agegender.video.stream import watch_stream
 

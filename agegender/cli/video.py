@@ -13,7 +13,7 @@ from agegender.cli import console
 from agegender.cli.outputs import OutputError, beside, check_files, write_bytes
 from agegender.cli.stream import watch
 from agegender.imaging.formats import VIDEOS, names
-from agegender.text import percent
+from agegender.text import NO_FACE, percent
 
 if TYPE_CHECKING:
     from agegender.analyzer import Analyzer
@@ -24,45 +24,47 @@ BAR = "{l_bar}{bar}| {remaining} left"
 
 
 def add_arguments(one: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
-    one.description = "Frame and follow everybody in a video, and say who is seen and for how long."
-    one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or an address with --stream")
+    """Declare the command's arguments."""
+    one.description = "Box and follow everybody in a video, and list who is seen and for how long."
+    one.add_argument("source", metavar="IN", help=f"a file: {names(VIDEOS)}; or a URL with --stream")
     one.add_argument("--out", type=Path, metavar="MP4", help="the annotated video, a new file")
-    one.add_argument("--csv", type=Path, metavar="FILE", help="put a row a person there")
-    one.add_argument("--json", type=Path, metavar="FILE", help="put an object with the people there")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="save a table with one row per person there")
+    one.add_argument("--json", type=Path, metavar="FILE", help="save the people as a JSON object there")
     one.add_argument(
         "--per-second",
         type=_rate,
         default=10.0,
         metavar="N",
-        help="analyse at most so many frames a second (default: 10)",
+        help="maximum number of frames analysed per second (default: 10)",
     )
     one.add_argument("--blur", action="store_true", help="make faces unrecognisable")
     one.add_argument(
         "--stream",
         action="store_true",
-        help="watch a camera or server, IN being its rtsp:// or http:// address, and print a line of JSON a "
-        "person and second until it is ended",
+        help="watch a camera or server, IN being its rtsp:// or http:// URL, and print a line of JSON per "
+        "person and second until interrupted",
     )
     console.add_model_names(one)
     one.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Work on a file, or watch a stream."""
+    """Annotate a file, or watch a stream."""
     console.require("video", "av")
     written = (options.out, options.csv, options.json)
     if options.stream:
         if any(written) or options.blur:
-            raise OutputError("--stream writes no files, and shows no faces. Leave --out and the like away.")
+            raise OutputError(
+                "--stream writes no files and shows no faces. Drop --out, --csv, --json and --blur."
+            )
         return watch(options)
     if options.out is None:
-        raise OutputError("Say with --out where the annotated video goes.")
+        raise OutputError("Name the annotated video with --out.")
     return annotate(options)
 
 
 def annotate(options: argparse.Namespace) -> int:
-    """Write the annotated video and what else was asked for, and print a line a person."""
+    """Write the annotated video and any other files requested, and print a line per person."""
     from agegender.drawing.view_options import ViewOptions
     from agegender.export.people import people_csv, people_json
     from agegender.video.annotate import Options, refuse_existing
@@ -87,7 +89,7 @@ def annotate(options: argparse.Namespace) -> int:
 
 
 def _annotated(source: Path, target: Path, analyzer: Analyzer, how: Options) -> Progress:
-    """Write the video under a progress bar, and return the last word on it."""
+    """Write the video with a progress bar, and return the final progress."""
     from agegender.video.apart import annotate_apart
 
     with beside(target, replace=False) as part:
@@ -102,7 +104,7 @@ def _annotated(source: Path, target: Path, analyzer: Analyzer, how: Options) -> 
 
 def _lines(people: tuple[Person, ...]) -> list[str]:
     if not people:
-        return ["no face found"]
+        return [NO_FACE]
     head = "person  gender       age     years  80 % in  seconds"
     return [head, *map(_line, people)]
 

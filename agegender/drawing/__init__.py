@@ -1,1 +1,1 @@
-"""Analyses to pixels: boxes, labels that hide no face, hidden faces."""
+"""Draws analyses on pictures: boxes, labels that hide no face, blurred faces."""

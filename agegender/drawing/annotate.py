@@ -1,4 +1,4 @@
-"""Boxes and labels on pictures: a new image comes back and the old one stays as it is."""
+"""Draw boxes and labels on a copy of a picture."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from agegender.text import percent
 from agegender.types import Analysis, Box, Image, Reading
 
 LEAST_TEXT_PX = 10
-"""Smaller type cannot be read."""
+"""Minimum legible font size."""
 
 
 class Plate(NamedTuple):
-    """A way to write a label: its lines, the size of its type in pixels, its colour."""
+    """A way to write a label: its lines, its font size in pixels, its colour."""
 
     lines: tuple[str, ...]
     text_px: int
@@ -31,10 +31,10 @@ class Plate(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What is drawn for a face: its box, and a label whose top left corner is at `left` and `top`.
+    """What is drawn for a face: its box, and a label with its top left corner at `left` and `top`.
 
-    `text_px` is the size of type that suits the picture. `plate` is None where there is nothing to say, or no
-    room to say it.
+    `text_px` is the font size that suits the picture. `plate` is None if there is nothing to say, or no room
+    for it.
     """
 
     reading: Reading
@@ -50,12 +50,12 @@ class Mark(NamedTuple):
 
     @property
     def colour(self) -> Colour:
-        """The box's colour: that of the label."""
+        """Colour of the box, the same as its label's."""
         return self.plate.colour if self.plate else NEUTRAL
 
     @property
     def size(self) -> tuple[int, int]:
-        """The label's width and height in pixels; (0, 0) where there is none."""
+        """Width and height of the label in pixels; (0, 0) without one."""
         return plate_size(self.plate) if self.plate else (0, 0)
 
 
@@ -68,11 +68,11 @@ def annotate(
     names: Sequence[str] | None = None,
     blur: bool = False,
 ) -> Image:
-    """Return a copy of the RGB image with a box and a label for each face of its analysis.
+    """Draw a box and a label for each face of the analysis on a copy of the RGB image.
 
-    `labels` is what the labels tell; colour stands for the gender only where the label tells it as well.
-    `numbers` counts the faces from 1 in the order of the readings; `names`, one a reading, stand in place
-    of numbers (ASCII, which is what the typeface has). `blur` makes the faces unrecognisable.
+    `labels` are the parts of each label; boxes are coloured by gender only if labels state it too. `numbers`
+    numbers the faces from 1 in the order of the readings; `names`, one per reading, replaces the numbers
+    (ASCII only, like the typeface). `blur` makes the faces unrecognisable.
     """
     readings = analysis.readings
     drawn = blur_faces(image, [reading.face for reading in readings]) if blur else np.array(image, order="C")
@@ -90,7 +90,7 @@ def annotate(
 
 
 def marks(analysis: Analysis, labels: Collection[Part], names: Sequence[str]) -> list[Mark]:
-    """Return what to draw for each face that lies in the picture, with its label where it fits best."""
+    """What to draw for each face that is in the picture, with its label where it fits best."""
     width, height = analysis.width_px, analysis.height_px
     picture = Box(0, 0, width, height)
     seen = [
@@ -112,17 +112,17 @@ def marks(analysis: Analysis, labels: Collection[Part], names: Sequence[str]) ->
 
 
 def line_width(box: Box, text_px: float) -> int:
-    """Return how wide the lines of a box are in pixels."""
+    """Line width of a box in pixels."""
     return max(1, round(min(text_px / 7, box.width / 20)))
 
 
 def draw_box(image: Image, box: Box, colour: Colour, text_px: float) -> None:
-    """Draw the box into the image, a black edge around it so that it shows on any background."""
+    """Draw the box onto the image, edged in black so that it shows on any background."""
     line_px = line_width(box, text_px)
     edge_px = max(1, line_px // 3)
     out_px = (line_px + edge_px + 1) // 2
     height, width = image.shape[:2]
-    # OpenCV wants small whole numbers; a side that lies outside only has to stay outside.
+    # OpenCV needs small integers; a side outside the picture only has to stay outside.
     corners = np.clip([(box.left, box.top), (box.right, box.bottom)], -99, (width + 99, height + 99))
     (left, top), (right, bottom) = np.rint(corners).astype(int).tolist()
     around = (left - out_px, top - out_px), (right + out_px, bottom + out_px)
@@ -131,7 +131,7 @@ def draw_box(image: Image, box: Box, colour: Colour, text_px: float) -> None:
 
 
 def label_parts(reading: Reading, labels: Collection[Part], name: str) -> list[str]:
-    """Return what a label says of a face, part by part: 'Ada', 'Female 97 %', 'about 29', '25–32'."""
+    """Parts of a face's label: 'Ada', 'Female 97 %', 'about 29', '25–32'."""
     parts = [name.encode("ascii", "replace").decode()] if name else []
     if "gender" in labels:
         sure = f" {percent(reading.gender.probability)}" if "probability" in labels else ""
@@ -144,9 +144,9 @@ def label_parts(reading: Reading, labels: Collection[Part], name: str) -> list[s
 
 
 def plate_options(reading: Reading, labels: Collection[Part], name: str, text_px: float) -> list[Plate]:
-    """Return the ways to write a face's label, the best first; none where there is nothing to say.
+    """Ways to write a face's label, best first; none if there is nothing to say.
 
-    On one line or on two, smaller and smaller; then without the probability; then the name alone.
+    On one line or two, in decreasing sizes; then without the probability; then the name alone.
     """
     colour = NEUTRAL
     if "gender" in labels:
@@ -163,42 +163,42 @@ def plate_options(reading: Reading, labels: Collection[Part], name: str, text_px
 
 
 def one_or_two_lines(parts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the ways to set the parts of a label in lines."""
+    """The parts of a label set on one line and, if there are several, on two."""
     ways: list[tuple[str, ...]] = [(" · ".join(parts),)] if parts else []
     return ways + ([(" · ".join(parts[:-1]), parts[-1])] if len(parts) > 1 else [])
 
 
 @lru_cache(maxsize=64)
 def font(text_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the typeface that lies in Pillow itself (Aileron): labels look the same everywhere."""
+    """The typeface built into Pillow (Aileron), so that labels look the same everywhere."""
     return ImageFont.load_default(text_px)
 
 
 def typeset(line: str) -> str:
-    """Return the line with a hyphen for each en dash, the one sign of labels that the typeface lacks."""
+    """Replace en dashes, the one character of labels that the typeface lacks, by hyphens."""
     return line.replace("–", "-")
 
 
 def label_plate(text: str, text_px: float) -> Plate:
-    """Return a label with a text of any kind."""
+    """A label with arbitrary text."""
     return Plate((text,), max(LEAST_TEXT_PX, round(text_px)), NEUTRAL)
 
 
 @lru_cache(maxsize=1024)
 def plate_size(plate: Plate) -> tuple[int, int]:
-    """Return the width and height of a label in pixels."""
+    """Width and height of a label in pixels."""
     widest = max(font(plate.text_px).getlength(typeset(line)) for line in plate.lines)
     return round(widest + 0.8 * plate.text_px), round((0.35 + 1.1 * len(plate.lines)) * plate.text_px)
 
 
 @lru_cache(maxsize=64)
 def draw_plate(plate: Plate) -> Image:
-    """Return a label as a read-only RGB image: black text on its colour."""
+    """Render a label as a read-only RGB image: black text on its colour."""
     picture = PIL.Image.new("RGB", plate_size(plate), plate.colour)
     draw = ImageDraw.Draw(picture)
     for i, line in enumerate(plate.lines):
         start = (0.4 * plate.text_px, (1.1 * i + 1.06) * plate.text_px)
-        # A light stroke makes the type bold; there is only the regular one.
+        # A light stroke stands in for bold, as there is only a regular weight.
         draw.text(
             start, typeset(line), BLACK, font(plate.text_px), anchor="ls", stroke_width=plate.text_px / 45
         )

@@ -1,4 +1,4 @@
-"""Making faces unrecognisable."""
+"""Make faces unrecognisable."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ BLOCKS = 6
 
 
 def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
-    """Return a copy of the RGB image in which the faces, hair and chin included, are a few plain blocks.
+    """Replace each face, hair and chin included, by a few plain blocks in a copy of the RGB image.
 
-    What was averaged away cannot be brought back, as it could be from a mere blur.
+    Unlike a mere blur, averaging cannot be reversed.
     """
     blurred = np.array(image, order="C")
     height, width = blurred.shape[:2]
     for face in faces:
         box = face.box
         (x, y), half_width, half_height = box.center, 0.75 * box.width, 0.85 * box.height
-        y -= 0.08 * box.height  # there is more hair above the box than chin below it
+        y -= 0.08 * box.height  # hair extends further above the box than the chin below it
         left, right = (int(np.clip(side, 0, width)) for side in (x - half_width, x + half_width + 1))
         top, bottom = (int(np.clip(side, 0, height)) for side in (y - half_height, y + half_height + 1))
         if left >= right or top >= bottom:
             continue
         region = blurred[top:bottom, left:right]
-        # Blocks are as large where the face leaves the picture as elsewhere.
+        # Blocks stay the same size where the face leaves the picture.
         columns = block_count(right - left, 2 * half_width)
         rows = block_count(bottom - top, 2 * half_height)
         means = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
@@ -42,14 +42,15 @@ def blur_faces(image: Image, faces: Iterable[Face]) -> Image:
 
 
 def block_count(visible_px: int, whole_px: float) -> int:
-    """Number of blocks that hide the visible part of a face; none is as small as a pixel."""
+    """Number of blocks that hide the visible part of a face, each larger than a pixel."""
     return max(1, min(round(BLOCKS * visible_px / max(1.0, whole_px)), visible_px // 2))
 
 
 def veil(image: Image) -> Image:
-    """Return an RGB picture of the same size in which little but colours is left of the image.
+    """Reduce an RGB image to little more than its colours, at the same size.
 
-    No more than of a hidden face that fills it: nobody is to be recognised, and nobody was looked for.
+    It keeps no more detail than a hidden face that fills it: nobody must be recognisable, although no faces
+    were looked for.
     """
     height, width = image.shape[:2]
     scale = BLOCKS / max(1, min(height, width))

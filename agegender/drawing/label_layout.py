@@ -15,7 +15,7 @@ Rectangles = NDArray[np.int64]
 
 
 class Place(NamedTuple):
-    """Where a label goes: the index of its size, and the pixel of its top left corner."""
+    """Position of a label: the index of its size, and its top left corner in pixels."""
 
     option: int
     left: int
@@ -25,12 +25,12 @@ class Place(NamedTuple):
 def place_labels(
     boxes: Sequence[Box], sizes: Sequence[Sequence[tuple[int, int]]], width: int, height: int
 ) -> list[Place | None]:
-    """Return where the label of each box goes, inside a picture of `width` by `height` pixels.
+    """Place the label of each box inside a picture of `width` by `height` pixels.
 
-    `sizes` are each label's possible (width, height), the best first. One after the other, the labels
-    take the first size that has a place around the box where it covers no face and no earlier label;
-    else the one that covers least of its own face, up to half. None where there is no such place: a
-    label that hides its neighbours helps nobody.
+    `sizes` are each label's possible (width, height), best first. In turn, each label takes the first size
+    with a spot around its box that covers no face and no earlier label, otherwise the spot that covers least
+    of its own face, up to half. None if there is no such spot: a label that hides its neighbours helps
+    nobody.
     """
     faces = whole_pixels(boxes, width, height)
     labels = np.empty((0, 4), dtype=np.int64)
@@ -44,7 +44,7 @@ def place_labels(
             if not len(spots):
                 continue
             own = covered(spots, faces[i : i + 1])
-            # Beside another face, a label could be taken for that one's.
+            # Next to another face, a label could be mistaken for that face's.
             near = covered(spots, others + np.array((-1, -1, 1, 1)) * (label_height // 2))
             first = np.lexsort((near, own))[0]
             if own[first] < least:
@@ -67,7 +67,7 @@ def whole_pixels(boxes: Sequence[Box], width: int, height: int) -> Rectangles:
 def spots_around(
     face: NDArray[np.int64], label_width: int, label_height: int, width: int, height: int
 ) -> Rectangles:
-    """Return the places for a label around a face that lie inside the picture, the best first.
+    """Spots for a label around a face and inside the picture, best first.
 
     Above and below the face, beside it, and last on its own lower and upper edge.
     """
@@ -96,7 +96,7 @@ def along(start: int, stop: int, length: int) -> list[int]:
 
 
 def covered(spots: Rectangles, obstacles: Rectangles) -> NDArray[np.int64]:
-    """Square pixels of all obstacles that each spot covers, shape (spots,)."""
+    """Pixels of all obstacles that each spot covers, shape (spots,)."""
     last = np.minimum(spots[:, None, 2:], obstacles[:, 2:])
     first = np.maximum(spots[:, None, :2], obstacles[:, :2])
     return np.asarray(np.clip(last - first, 0, None).prod(axis=2).sum(axis=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 Colour = tuple[int, int, int]
 
-# From Okabe and Ito's palette: colour-blind people tell them apart, and black text is legible on each.
+# From the Okabe–Ito palette: distinguishable to colour-blind people, and black text is legible on each.
 FEMALE: Colour = (230, 159, 0)
 MALE: Colour = (86, 180, 233)
 NEUTRAL: Colour = (240, 228, 66)

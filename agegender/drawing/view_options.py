@@ -8,15 +8,15 @@ from typing import Literal
 from agegender.types import Analysis, Face
 
 Part = Literal["gender", "probability", "years", "age"]
-"""What a label can show: the gender, how probable it is, the expected years, the age range."""
+"""Parts of a label: the gender, its probability, the expected years, the age range."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
-    """What to show of an analysis, which stays as it is.
+    """What to show of an analysis.
 
-    Shown are faces of at least this `score` whose box is at least `smallest_px` high; `labels` are the parts
-    that `drawing.annotate` knows. `blur` hides everybody that was found, shown or not.
+    Faces are shown if they have at least this `score` and a box at least `smallest_px` high; `labels` are
+    parts for `drawing.annotate`. `blur` hides every detected face, shown or not.
     """
 
     score: float = 0.0
@@ -25,13 +25,13 @@ class ViewOptions:
     blur: bool = False
 
     def shows(self, face: Face) -> bool:
-        """Return whether a face, in pixels of the picture itself, is shown."""
+        """Return whether a face, in pixels of the original picture, is shown."""
         return face.score >= self.score and face.box.height >= self.smallest_px
 
     def follows(self, face: Face) -> bool:
-        """Return whether a face is followed through a video: to hide everybody, everybody is."""
+        """Return whether a face is followed through a video; with `blur`, every face is."""
         return self.blur or self.shows(face)
 
     def shown(self, analysis: Analysis) -> Analysis:
-        """The analysis with only the faces that are shown."""
+        """The analysis restricted to the faces that are shown."""
         return replace(analysis, readings=tuple(r for r in analysis.readings if self.shows(r.face)))

@@ -1,1 +1,1 @@
-"""Faces to apparent age and gender: alignment, the nets, distributions over age, warnings."""
+"""Apparent age and gender from faces: alignment, the nets, age distributions, warnings."""

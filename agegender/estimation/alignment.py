@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from agegender.imaging.geometry import warp
 from agegender.types import Face, Image, Point
 
-# Where the five landmarks of a frontal face lie in the aligned crop, as parts of its side. The shape is
-# ArcFace's well-known template for 112×112 crops (Deng et al., 2019), made 1.13 times as large and moved
-# up, so that the crop shows what FairFace's pictures show, from hairline to chin, and little beyond.
+# Landmark positions of a frontal face in the aligned crop, as fractions of its side. The shape is ArcFace's
+# well-known template for 112×112 crops (Deng et al., 2019), enlarged 1.13 times and moved up so that the crop
+# shows what FairFace's pictures show, from hairline to chin, and little beyond.
 TEMPLATE = tuple(
     ((x - 56.0) * 1.13 / 112 + 0.5, (y - 64.0) * 1.13 / 112 + 0.42)
     for x, y in (
@@ -24,18 +24,18 @@ TEMPLATE = tuple(
     )
 )
 
-# The middle of the box that YuNet draws around such a face, and the root of its area, in the same units:
-# where a box without landmarks is laid. Medians over FairFace's training faces with 60 to 120 pixels of
-# border repeated around each picture, whose own edges would cut the box short; real photographs agree.
+# Centre and square root of the area of the box that YuNet draws around such a face, in the same units: where
+# a box without landmarks is placed. Medians over FairFace's training faces with 60 to 120 pixels of border
+# repeated around each picture, whose own edges would otherwise cut the box short; real photographs agree.
 TEMPLATE_BOX_CENTER = (0.5, 0.435)
 TEMPLATE_BOX_SIDE = 0.94
 
 
 def similarity(source: Sequence[Point], target: Sequence[Point]) -> NDArray[np.float64]:
-    """Return the 2×3 matrix of rotation, scale and shift that best maps `source` onto `target`.
+    """The 2×3 similarity transform (rotation, scale, shift) that best maps `source` onto `target`.
 
-    As many points of each, at least 2 and not all the same. Least squares, without reflection: in two
-    dimensions Umeyama's solution (1991) is a single complex number.
+    Takes equally many points of each, at least 2 and not all the same. Least squares without reflection: in
+    two dimensions, Umeyama's solution (1991) is a single complex number.
     """
     z, w = [complex(*point) for point in source], [complex(*point) for point in target]
     z_mean, w_mean = sum(z) / len(z), sum(w) / len(w)
@@ -47,9 +47,9 @@ def similarity(source: Sequence[Point], target: Sequence[Point]) -> NDArray[np.f
 
 
 def face_matrix(face: Face) -> NDArray[np.float64]:
-    """Return the 2×3 matrix that maps the face, in pixels of its image, onto the unit square.
+    """The 2×3 matrix that maps the face, in pixels of its image, onto the unit square.
 
-    From the five landmarks where there are some, else from the box alone, taken as upright.
+    Uses the five landmarks if there are any, otherwise the box alone, taken as upright.
     """
     if face.landmarks:
         return similarity(face.landmarks, TEMPLATE)
@@ -61,13 +61,13 @@ def face_matrix(face: Face) -> NDArray[np.float64]:
 
 
 def align(image: Image, face: Face, size_px: int, margin: float = 0.0) -> Image:
-    """Return the face upright and centred, an RGB crop of shape (size_px, size_px, 3).
+    """Crop the face upright and centred: RGB, (size_px, size_px, 3).
 
-    `margin` widens the view by that part of its side on each side. Where the face leaves the image
-    the border pixels are repeated.
+    `margin` widens the view by that fraction of its side on each side. Where the face leaves the image,
+    border pixels are repeated.
     """
     matrix, scale = face_matrix(face), size_px / (1 + 2 * margin)
     matrix[:, 2] += margin + matrix[:, :2].sum(1) / 2
     matrix *= scale
-    matrix[:, 2] -= 0.5  # from corners of pixels to their centres, which is what OpenCV counts from
+    matrix[:, 2] -= 0.5  # from pixel corners to pixel centres, OpenCV's origin
     return warp(image, matrix, size_px)

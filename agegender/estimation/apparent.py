@@ -14,15 +14,18 @@ from agegender.models.session import onnx_session
 from agegender.types import Estimate, Face, Gender, Image
 
 BATCH = 8
-"""The most faces that go through a net at once: what more need between layers is so large that the memory for
-it is asked for anew each time (`runtime.LARGE_BYTES`), which takes longer than what they save."""
+"""Maximum batch size.
+
+Buffers of a larger batch exceed `runtime.LARGE_BYTES` and are allocated anew each time, which costs more time
+than the batch saves.
+"""
 
 
 class Apparent:
-    """The bundled net: aligned faces to a distribution over years of age, and a gender.
+    """The bundled net: from aligned faces to a distribution over years of age, and a gender.
 
-    Its ONNX file takes `faces`, RGB uint8 (n, size, size, 3), and gives `years_pmf`, float32 (n, years),
-    and `p_female`, float32 (n,); scaling and calibration are inside.
+    The ONNX file maps `faces`, RGB uint8 (n, size, size, 3), to `years_pmf`, float32 (n, years), and
+    `p_female`, float32 (n,); scaling and calibration are inside.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +34,7 @@ class Apparent:
         self._size_px = int(self._session.get_inputs()[0].shape[1])
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
-        """Return one (age, gender) for each face of the RGB image, in order; () for no faces."""
+        """Estimate (age, gender) for each face of the RGB image, in order; () for no faces."""
         return tuple(
             (from_years(pmf), Gender(female))
             for years_pmf, p_female in self.outputs(image, faces)
@@ -39,24 +42,24 @@ class Apparent:
         )
 
     def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Return how probable each year of age is for each face, (n, 100); see `age.from_years`."""
+        """Distribution over years of age for each face, (n, 100); see `age.from_years`."""
         batches = [years_pmf for years_pmf, _ in self.outputs(image, faces)]
         return np.concatenate(batches) if batches else np.empty((0, 100), dtype=np.float32)
 
     def outputs(
         self, image: Image, faces: Sequence[Face]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Yield how probable each year of age is, (n, 100), and being female, (n,), some faces at a time."""
+        """Yield batches of distributions over years of age, (n, 100), and of P(female), (n,)."""
         for batch in batches(faces):
             crops = [align(image, face, self._size_px) for face in batch]
             yield self.read(np.stack(crops))
 
     def read(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the same of aligned crops, RGB, (n, size, size, 3)."""
+        """Run the net on aligned crops, RGB (n, size, size, 3); returns one such batch."""
         years_pmf, p_female = self._session.run(["years_pmf", "p_female"], {"faces": crops})
         return years_pmf, p_female
 
 
 def batches(faces: Sequence[Face]) -> Iterator[Sequence[Face]]:
-    """Split faces into parts of at most `BATCH`."""
+    """Split faces into batches of at most `BATCH`."""
     return (faces[start : start + BATCH] for start in range(0, len(faces), BATCH))

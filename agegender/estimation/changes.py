@@ -1,4 +1,4 @@
-"""One face, changed: its light, sharpness and size, what covers it."""
+"""Edits of a single face: lighting, sharpness, size, rotation, occlusion."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from agegender.types import Face, Image, Point
 Cover = Literal["Nothing", "Mask", "Sunglasses"]
 
 MARGIN = 0.8
-"""How much of the picture is kept around a face, in parts of its box's longer side: all that nets look at."""
+"""Context kept around a face, in units of its box's longer side: all that the nets look at."""
 
 LARGEST_PX = 256
-"""A face is scaled down to this height: more than nets look at."""
+"""Faces are scaled down to this height, more than the nets need."""
 
 COVERS: dict[Cover, tuple[int, int, int]] = {"Mask": (168, 200, 214), "Sunglasses": (12, 12, 14)}
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is done to a face before it is read; by default nothing.
+    """Edits applied to a face before it is estimated; none by default.
 
-    `light` and `contrast` are per cent more or less, `blur` per cent of the strongest, `size` per cent of the
-    face's own, `turn` degrees clockwise, `jpeg` the quality that it is saved with.
+    `light` and `contrast` are changes in per cent, `blur` is in per cent of the maximum, `size` in per cent
+    of the face's own, `turn` in degrees clockwise, and `jpeg` is a JPEG quality.
     """
 
     light: int = 0
@@ -44,7 +44,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Slider:
-    """How far one of the `Changes` goes, from `first` to `last`, which may be the smaller one."""
+    """The range of one of the `Changes`, from `first` to `last`, which may be the smaller one."""
 
     label: str
     unit: str
@@ -67,7 +67,7 @@ Cut = tuple[Image, Face]
 
 
 def cut_out(image: Image, face: Face, largest_px: int = LARGEST_PX) -> Cut:
-    """Return the part of an RGB image around a face, no larger than it need be, and the face in it."""
+    """Cut out the part of an RGB image around a face, scaled down if need be, and the face in it."""
     (x, y), side = face.box.center, max(face.box.width, face.box.height)
     reach, (height_px, width_px) = side * (0.5 + MARGIN), image.shape[:2]
     left, top = max(0, math.floor(x - reach)), max(0, math.floor(y - reach))
@@ -77,7 +77,7 @@ def cut_out(image: Image, face: Face, largest_px: int = LARGEST_PX) -> Cut:
 
 
 def scaled(cut: Cut, scale: float) -> Cut:
-    """Return the image scaled, down in most cases, and the face in it."""
+    """Scale the image, usually down, and the face in it."""
     image, face = cut
     if scale == 1.0:
         return cut
@@ -87,7 +87,7 @@ def scaled(cut: Cut, scale: float) -> Cut:
 
 
 def changed(cut: Cut, changes: Changes) -> Cut:
-    """Return the image with the changes made, and the face where it is then."""
+    """Apply the changes to the image; returns it and the face at its new position."""
     image, face = cut
     if changes.light or changes.contrast:
         image = _lit(image, 1 + changes.light / 100, 1 + changes.contrast / 100)
@@ -105,7 +105,7 @@ def changed(cut: Cut, changes: Changes) -> Cut:
 
 
 def _saved(image: Image, quality: int) -> Image:
-    """Return the RGB image as it comes back from a JPEG file."""
+    """Round-trip the RGB image through JPEG."""
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     read = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert read is not None
@@ -130,12 +130,12 @@ def _turned(image: Image, face: Face, degrees: float) -> Cut:
 
 
 def moved(points: Sequence[Point], matrix: NDArray[Any]) -> list[list[float]]:
-    """Return the points where a 2×3 matrix maps them."""
+    """Map points by a 2×3 matrix."""
     return [(matrix @ (x, y, 1.0)).tolist() for x, y in points]
 
 
 def landmarks_of(face: Face) -> tuple[Point, ...]:
-    """Return the five landmarks, or where they should be where a detector gives none."""
+    """The five landmarks, or where they would be for a detector that gives none."""
     if face.landmarks:
         return face.landmarks
     back = cv2.invertAffineTransform(face_matrix(face))
@@ -143,7 +143,7 @@ def landmarks_of(face: Face) -> tuple[Point, ...]:
 
 
 def _outline(face: Face, cover: Cover) -> list[NDArray[np.int32]]:
-    """Return the outlines of a mask or of sunglasses, in pixels."""
+    """Outlines of a mask or of sunglasses, in pixels."""
     right, left, nose, mouth_right, mouth_left = (np.array(point) for point in landmarks_of(face))
     across, mouth = left - right, (mouth_right + mouth_left) / 2
     down = mouth - (right + left) / 2
@@ -167,7 +167,7 @@ def _outline(face: Face, cover: Cover) -> list[NDArray[np.int32]]:
 
 
 def covered(image: Image, outlines: list[NDArray[np.int32]], colour: Sequence[float]) -> Image:
-    """Return a copy of the RGB image with the outlines filled."""
+    """Copy of the RGB image with the outlines filled."""
     drawn = np.array(image, order="C")
     for outline in outlines:
         cv2.fillPoly(drawn, [outline], tuple(colour), cv2.LINE_AA)

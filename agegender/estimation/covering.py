@@ -1,4 +1,4 @@
-"""Whether something covers a face: a mask, sunglasses."""
+"""Occlusion: the probability that a mask or sunglasses cover a face."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from agegender.types import Image
 
 CELLS = 8
-"""The aligned face is looked at in so many rows, and columns, of cells."""
+"""The aligned face is divided into this many rows and columns of cells."""
 INNER = slice(12, 54)
-"""Rows and columns of a crop of 64 pixels where hardly anything but the face is."""
+"""Rows and columns of a 64-pixel crop that show hardly anything but the face."""
 
 CONSTANT = 0.24
 WEIGHTS_PERCENT = np.array(
@@ -58,14 +58,17 @@ WEIGHTS_PERCENT = np.array(
         ],
     ]
 )
-"""What each of `features` counts on the left half of the face; the right one is alike. `python -m
-training.covering` prints them: learnt from training faces with and without masks and sunglasses drawn."""
+"""Weights of `features` for the left half of the face, mirrored for the right.
+
+Printed by `python -m training.covering`, which fits them on training faces with and without drawn masks and
+sunglasses.
+"""
 
 
 def probability_covered(crop: Image) -> float:
-    """Return how probable it is that something covers the face, 0 to 1.
+    """Probability, 0 to 1, that something covers the face, by logistic regression.
 
-    `crop` is the aligned face, RGB, (64, 64, 3). A logistic regression.
+    `crop` is the aligned face, RGB, (64, 64, 3).
     """
     weights = np.concatenate([WEIGHTS_PERCENT, WEIGHTS_PERCENT[..., ::-1]], axis=-1) / 100
     logit = float((features(crop) * weights).sum()) + CONSTANT
@@ -73,10 +76,11 @@ def probability_covered(crop: Image) -> float:
 
 
 def features(crop: Image) -> NDArray[np.float32]:
-    """Return (4, CELLS, CELLS) of an aligned face, RGB, (64, 64, 3).
+    """Features of an aligned face, RGB (64, 64, 3), as (4, CELLS, CELLS).
 
-    How much lighter than the face each cell is, how much that is in either direction, how far its colour is
-    from the face's, and how much detail it has: in CIELAB, lightness in parts of how the face's varies.
+    For each cell: how much lighter than the face it is, the absolute value of that, the distance of its
+    colour from the face's, and its amount of detail. In CIELAB, with lightness in units of the face's own
+    variation.
     """
     lab = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB), dtype=np.float32)
     inner = lab[INNER, INNER].reshape(-1, 3)

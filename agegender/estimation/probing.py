@@ -1,4 +1,4 @@
-"""What an estimator makes of one face as it is changed: curves over sliders, and patches covered."""
+"""Probing an estimator with one face: curves over sliders, and occlusion maps."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from agegender.estimation.quality import warnings_of
 from agegender.types import Box, Estimate, Estimator
 
 PATCHES = 7
-"""So many patches are covered along each side of the aligned face."""
+"""Patches along each side of the aligned face."""
 
 PATCH = 0.22
-"""The side of a patch in parts of the aligned face's: they overlap, or a patch would be half an eye."""
+"""Side of a patch in units of the aligned face's side: overlapping, since smaller ones cover half an eye."""
 
 POINTS = 13
-"""So many values of a slider at most make its curve."""
+"""Maximum number of points on a slider's curve."""
 
 
 def read_all(estimator: Estimator, cuts: Sequence[Cut]) -> tuple[Estimate, ...]:
-    """Return what the estimator says of each face, each in an image of its own, in one call.
+    """Estimate several faces, each in its own image, in one call.
 
-    They are put side by side into one image, the border of each repeated around it as far as nets look.
+    They are placed side by side in one image, with each one's border repeated as far as the nets look.
     """
     padded: list[Cut] = []
     for image, face in cuts:
@@ -48,7 +48,7 @@ def read_all(estimator: Estimator, cuts: Sequence[Cut]) -> tuple[Estimate, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What is read of a face over the values of one slider, which ascend; and the warnings at each."""
+    """Estimates and warnings for a face at ascending values of one slider."""
 
     name: str
     values: tuple[int, ...]
@@ -57,7 +57,7 @@ class Curve:
 
 
 def curve(estimator: Estimator, cut: Cut, changes: Changes, name: str) -> Curve:
-    """Return what is read while one slider goes from end to end and the other changes stay, in one batch."""
+    """Estimate the face, in one batch, over one slider's whole range with the other changes fixed."""
     values = curve_values(name)
     cuts = [changed(cut, replace(changes, **_one(name, value))) for value in values]
     found = tuple(warnings_of(*each) for each in cuts)
@@ -69,7 +69,7 @@ def _one(name: str, value: int) -> dict[str, Any]:
 
 
 def curve_values(name: str) -> tuple[int, ...]:
-    """Return the values of a slider that make its curve: few, and the one that changes nothing."""
+    """The slider values on the curve: a few, including the one that changes nothing."""
     slider, neutral = SLIDERS[name], getattr(Changes(), name)
     every = range(slider.first, slider.last + 1, slider.step)
     stride = math.ceil(len(every) / POINTS)
@@ -77,8 +77,10 @@ def curve_values(name: str) -> tuple[int, ...]:
 
 
 def occlusion(estimator: Estimator, cut: Cut) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return by how many years, and by how much of the probability of 'Female', the answer changes where a
-    patch of the aligned face is covered: two arrays (PATCHES, PATCHES), from the top left corner on."""
+    """Occlusion map: changes in years and in P(Female) as each patch of the aligned face is covered.
+
+    Two arrays, (PATCHES, PATCHES), from the top left corner on.
+    """
     image, face = scaled(cut, min(1.0, 128 / max(1.0, cut[1].box.height)))
     back = cv2.invertAffineTransform(face_matrix(face))
     box = face.box.intersection(Box(0, 0, image.shape[1], image.shape[0]))
@@ -99,11 +101,11 @@ def occlusion(estimator: Estimator, cut: Cut) -> tuple[NDArray[np.float64], NDAr
 
 
 YEARS_OFF = 8.0
-"""By so many years an answer may move and still be worth something: a little more than the average error."""
+"""An estimate that moves by more than this is no longer useful: a little more than the average error."""
 
 
 def told(found: Curve) -> str:
-    """Return in words from where on the answer is worth little, in either direction of the slider."""
+    """Say in words from which slider value on, in either direction, the estimate is of little use."""
     slider, neutral = SLIDERS[found.name], getattr(Changes(), found.name)
     middle = found.values.index(neutral)
     sentences = []
@@ -112,7 +114,7 @@ def told(found: Curve) -> str:
             if why := _worse(found, middle, place):
                 value = f"{found.values[place]}{slider.unit}"
                 what = f"{value} {slider.label.lower()}" if slider.unit else f"{slider.label} {value}"
-                sentences.append(f"From {what} on, the answer is worth little: {why}.")
+                sentences.append(f"From {what} on, the answer is of little use: {why}.")
                 break
     if sentences:
         return " ".join(sentences)
@@ -129,7 +131,7 @@ def _worse(found: Curve, middle: int, place: int) -> str:
     if abs(moved) > YEARS_OFF:
         return f"the age moves by {abs(moved):.0f} years, to {other_age.years:.0f}"
     if other_gender.label != gender.label:
-        return f"the gender turns to {other_gender.label}"
+        return f"the gender switches to {other_gender.label}"
     if other_age.high - other_age.low > 1.5 * (age.high - age.low):
         return f"the likely range grows to {other_age.low:.0f}–{other_age.high:.0f}"
     if new := [word for word in found.warnings[place] if word not in found.warnings[middle]]:

@@ -1,8 +1,8 @@
-"""How well a face can be seen: cheap measures, and the warnings where faces like it are read worse.
+"""Face quality: cheap measures, and warnings where such faces are estimated less well.
 
-The thresholds come from faces held out of training, as they are and made worse on purpose: each lies where
-the error begins to be clearly larger (`python -m training.quality`, which prints them). A measure that did
-not show a larger error has no warning.
+The thresholds come from faces held out of training, as they are and degraded on purpose: each is where the
+error becomes clearly larger (`python -m training.quality` prints them). Measures without such an effect have
+no warning.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from agegender.estimation.covering import probability_covered
 from agegender.types import WARNINGS, Face, Image
 
 SEEN_PX = 64
-"""The side of the aligned crop that is measured: detail that is finer does not matter."""
+"""Side of the aligned crop that is measured; finer detail does not matter."""
 
-# Below each of these a face is read worse by 0.75 years of age or four points of gender, or more. Covered
-# ones are so from the first on: there the limit is where one held-out face in a hundred counts as covered.
+# Below each of these, estimates are worse by at least 0.75 years of age or four points of gender. Covered
+# faces are worse from the start: that limit is where one held-out face in a hundred counts as covered.
 LEAST_PX = 18.0
 LEAST_SHARPNESS = 0.014
 LEAST_LIGHT = 37.0
@@ -33,13 +33,13 @@ LEAST_UNCOVERED = 0.1
 LEAST_INSIDE = 0.85
 
 FACE_SQUARE = np.array([[(0.15, 0.1), (0.85, 0.1), (0.85, 0.85), (0.15, 0.85)]])
-"""What has to be seen of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
+"""What must be visible of the aligned square: ear to ear, brows to chin; the rest is hair and background."""
 
 BRIGHTEST = 115
-"""The brightness of a face is this percentile of its inner 48×48 pixels: one in twenty is brighter."""
+"""Rank from the top of the 95th-percentile brightness among the inner 48×48 pixels."""
 
 BURNT = 250
-"""From this lightness on, of 255, a pixel shows nothing any more but that there was light."""
+"""Grey level, of 255, from which a pixel is overexposed."""
 
 # Second differences along a row, a column and both diagonals.
 WAYS = tuple(
@@ -62,19 +62,19 @@ WORDS = {
     "cut off": "cut off by the picture's edge",
     "tilted": "perhaps on its side or upside down",
 }
-"""What is said of a face with each of the warnings, after 'The face is'."""
+"""How each warning completes the sentence 'The face is …'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured of a face.
+    """Measurements of a face.
 
-    `height_px` is its box's. `sharpness` is how strong the finest detail is, per contrast, in the direction
-    in which it is weakest. `light` is how bright the brightest twentieth is, 0 to 255: eyes and reflections
-    are bright in any skin. `unburnt` is the part that is not so light that nothing shows. `frontal` is 1 for
-    a face that looks into the camera, near 0 for a profile; `uncovered` is how probable it is that neither a
-    mask nor sunglasses cover it; both are None without landmarks. `inside` is the part of `FACE_SQUARE` that
-    lies within the picture.
+    `height_px` is the height of its box. `sharpness` is the strength of the finest detail relative to
+    contrast, in the direction where it is weakest. `light` is the 95th-percentile brightness, 0 to 255: eyes
+    and reflections are bright on any skin. `unburnt` is the fraction of pixels not overexposed. `frontal` is
+    1 for a face that looks into the camera, near 0 for a profile; `uncovered` is the probability that neither
+    a mask nor sunglasses cover it; both are None without landmarks. `inside` is the fraction of `FACE_SQUARE`
+    within the picture.
     """
 
     height_px: float
@@ -87,7 +87,7 @@ class Quality:
 
 
 def measure(image: Image, face: Face) -> Quality:
-    """Return what is measured of a face in an RGB image."""
+    """Measure a face in an RGB image."""
     crop = align(image, face, SEEN_PX)
     grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     edge = SEEN_PX // 8
@@ -104,10 +104,10 @@ def measure(image: Image, face: Face) -> Quality:
 
 
 def sharpness(grey: NDArray[np.uint8]) -> float:
-    """Return how strong the finest detail of a grey crop is, per contrast, where it is weakest.
+    """Strength of the finest detail of a grey crop relative to contrast, in its weakest direction.
 
-    That is the variance of the second differences along a row, a column or a diagonal, whichever is least:
-    a movement blurs in one direction only.
+    The least variance of second differences along rows, columns and diagonals, because motion blurs in one
+    direction only.
     """
     details = (cv2.filter2D(grey, cv2.CV_32F, way)[1:-1, 1:-1] for way in WAYS)
     weakest = min(cv2.meanStdDev(detail)[1].item() for detail in details)
@@ -115,7 +115,7 @@ def sharpness(grey: NDArray[np.uint8]) -> float:
 
 
 def inside(image: Image, face: Face) -> float:
-    """Return which part of the face's aligned square lies within the picture, 0 to 1."""
+    """Fraction of the face's aligned square that is within the picture, 0 to 1."""
     height_px, width_px = image.shape[:2]
     corners = cv2.transform(FACE_SQUARE, cv2.invertAffineTransform(face_matrix(face)))
     picture = np.array([[(0, 0), (width_px, 0), (width_px, height_px), (0, height_px)]], dtype=np.float32)
@@ -124,9 +124,9 @@ def inside(image: Image, face: Face) -> float:
 
 
 def warnings_of(image: Image, face: Face, tilted: bool = False) -> tuple[str, ...]:
-    """Return those of `types.WARNINGS` that hold for a face in an RGB image, in their order.
+    """The `types.WARNINGS` that apply to a face in an RGB image, in their order.
 
-    `tilted` is whether it stayed unsure which way up the face is.
+    `tilted` says that it remained unclear which way up the face is.
     """
     seen = measure(image, face)
     holds = (
@@ -143,20 +143,20 @@ def warnings_of(image: Image, face: Face, tilted: bool = False) -> tuple[str, ..
 
 
 def sentence(warnings: Collection[str]) -> str:
-    """Return the warnings, of which there is at least one, in words: 'The face is small and turned away.'"""
+    """Put one or more warnings into words: 'The face is small and turned away.'"""
     *others, last = (words for warning, words in WORDS.items() if warning in warnings)
     return f"The face is {', '.join(others)}{' and ' if others else ''}{last}."
 
 
 UNKNOWN_VIEW = 0.5
-"""How frontal a face counts whose detector gives no landmarks."""
+"""Frontality assumed for a face without landmarks."""
 
 
 def frontality(face: Face) -> float:
-    """Return 1 for a face that looks into the camera, down to 0.1 for a profile.
+    """Frontality, from 1 for a face that looks into the camera down to 0.1 for a profile.
 
-    That is where the nose lies between the eyes, along the line through them; tilting the head does no
-    harm. `UNKNOWN_VIEW` without landmarks.
+    Measured as the position of the nose between the eyes, along the line through them; tilting the head does
+    not change it. `UNKNOWN_VIEW` without landmarks.
     """
     if not face.landmarks:
         return UNKNOWN_VIEW

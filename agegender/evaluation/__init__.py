@@ -1,1 +1,1 @@
-"""Labelled pictures to figures: how often the pipeline is right, for whom, and how sure it is."""
+"""Evaluation on labelled pictures: accuracy, overall and by group, and calibration."""

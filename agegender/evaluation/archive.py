@@ -17,11 +17,11 @@ _BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
 
 
 class Files:
-    """The regular files in a folder and below it, or in a tar archive, compressed or not.
+    """The regular files below a folder or in a tar archive, compressed or not.
 
-    `names` are their paths with '/', from the folder or as the archive has them; they are in an order in
-    which reading is fast. Links in archives are left out, and hidden files everywhere. To be used in
-    `with`, by one thread at a time. Raises `DatasetError` where there is neither folder nor archive.
+    `names` are paths with '/', relative to the folder or as stored in the archive, in an order that is fast
+    to read. Links in archives are skipped, and so are hidden files. A context manager, for one thread at a
+    time. Raises `DatasetError` if the path is neither a folder nor an archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,13 +48,14 @@ class Files:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All files' names."""
+        """The names of all files."""
         return tuple(self._entries)
 
     def find(self, wanted: str) -> str:
-        """Return the name of the file whose path ends like `wanted`, or just that where there is none.
+        """The name of the file whose path ends in `wanted`, or `wanted` itself if there is none.
 
-        Labels say val/1.jpg, and the file is some/where/val/1.jpg. Raises `DatasetError` where several are.
+        Labels say val/1.jpg where the file is some/where/val/1.jpg. Raises `DatasetError` if several files
+        match.
         """
         if wanted in self._entries:
             return wanted
@@ -72,7 +73,7 @@ class Files:
         return names
 
     def read(self, name: str) -> bytes:
-        """Return what is in a file; raises `DatasetError`, and `ImageError` where it is far too large."""
+        """Read a file; raises `DatasetError`, or `ImageError` if it is far too large."""
         entry = self._entries.get(name)
         if entry is None:
             raise DatasetError(f"It is not in “{self.path}”.")
@@ -87,7 +88,7 @@ class Files:
             raise DatasetError(f"It cannot be read ({error}).") from error
 
     def close(self) -> None:
-        """Close the archive, if it is one."""
+        """Close the archive, if there is one."""
         if self._archive is not None:
             self._archive.close()
 
@@ -101,9 +102,9 @@ def _in_folder(root: Path) -> list[tuple[str, Path]]:
 
 
 def _plain(name: str) -> str:
-    return PurePosixPath(name).as_posix()  # without ./ at the beginning
+    return PurePosixPath(name).as_posix()  # without a leading ./
 
 
 def _is_hidden(name: str) -> bool:
-    """Return whether a file is none of the data: macOS puts one such ('._') beside each file."""
+    """Return whether a file is hidden and not data: macOS puts a '._' file beside each file."""
     return PurePosixPath(name).name.startswith(".")

@@ -1,4 +1,4 @@
-"""How sure is how right: stated probabilities beside how often they held."""
+"""Calibration: stated probabilities against how often they hold."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agegender.evaluation.metrics import BINS, calibration_error, stated_genders
 from agegender.evaluation.run import Result
 
 LEVELS = tuple(round(0.1 * step, 1) for step in range(1, 10))
-"""The intervals of age that are looked at: meant to hold the true age in so many of 1."""
+"""Nominal coverage of the age intervals examined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """What was stated about as surely: the mean of the probabilities, and which part of them was right."""
+    """Faces of similar stated probability: the mean probability, and the fraction that was right."""
 
     count: int
     stated: float
@@ -26,16 +26,16 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The bins that are not empty, and `error`: by how much stated and right differ, on the mean; or None."""
+    """The non-empty bins, and `error`, the mean gap between stated and right; None without any face."""
 
     error: float | None
     bins: tuple[Bin, ...]
 
 
 def gender_calibration(kind: Kind, results: Sequence[Result]) -> Calibration:
-    """Return how far the probability of the stated gender is from how often it is right.
+    """Compare the probability of the stated gender with how often it is right.
 
-    `error` is `metrics.calibration_error`, and the bins are those that it counts in.
+    `error` is `metrics.calibration_error`, computed over the same bins.
     """
     stated = np.array(stated_genders(kind, results), dtype=float).reshape(-1, 2)
     places = np.minimum(BINS - 1, (stated[:, 0] - 0.5) * 2 * BINS).astype(int)
@@ -48,9 +48,9 @@ def gender_calibration(kind: Kind, results: Sequence[Result]) -> Calibration:
 
 
 def age_calibration(results: Sequence[Result]) -> tuple[Bin, ...]:
-    """Return for each of `LEVELS` how often such an interval holds the true age; () where no age is known.
+    """For each of `LEVELS`, how often the interval holds the true age; () if no age is known.
 
-    The intervals leave out as much at one end as at the other.
+    Intervals are central: they leave out equal probability at each end.
     """
     below = np.array([result.below for result in results if result.below is not None])
     if not len(below):

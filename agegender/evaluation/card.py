@@ -1,4 +1,4 @@
-"""The measured figures in models/figures.json, which `python -m training.card` writes, read back."""
+"""Reader for models/figures.json, the measured figures that `python -m training.card` writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIGURES = MODELS / "figures.json"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A value over `count` pictures, None over none, with its 95 % interval; rates are parts of 1."""
+    """A value over `count` pictures, None for no pictures, with its 95 % interval; rates are from 0 to 1."""
 
     value: float | None
     count: int
@@ -26,15 +26,15 @@ class Measured:
 
 
 Figures = Mapping[str, Measured]
-"""Figures by their keys, as `metrics` has them."""
+"""Figures by key, as in `metrics`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an evaluation found over so many pictures; see `report.report_object`.
+    """The result of evaluating `pictures` pictures; see `report.report_object`.
 
-    `groups` has gender, race and age, and `warnings` their names; in each of them figures by group.
-    `confidence` has the figures of `metrics.confidence` by the same groups, and those of everybody.
+    `groups` maps gender, race and age, and `warnings` maps warning names, to figures by group. `confidence`
+    has the figures of `metrics.confidence` for the same groups and for everybody.
     """
 
     pictures: int
@@ -48,17 +48,17 @@ class Report:
 
     @property
     def values(self) -> dict[str, float]:
-        """The figures that are known, by their keys."""
+        """The known figures by key."""
         return {key: figure.value for key, figure in self.figures.items() if figure.value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All of the file: reports by data set, and figures by what was different and by data set.
+    """The whole file: reports by data set, and figures by variant and data set.
 
-    `made` says how: command, seconds, cores, models, and their SHA-256. `harder` is what was made harder,
-    `robustness` what was drawn into the pictures, `consistency` the copies that should be read alike,
-    `detectors` what else found the faces.
+    `made` records the command, seconds, cores, models and their SHA-256. `harder` has degraded pictures,
+    `robustness` pictures with something drawn in, `consistency` copies that should give the same estimates,
+    and `detectors` other face detectors.
     """
 
     made: Mapping[str, Any]
@@ -70,7 +70,7 @@ class Card:
 
 
 def read(path: Path = FIGURES) -> Card:
-    """Return what the file holds. Raises `DatasetError` when it is not there, or holds anything else."""
+    """Read the file. Raises `DatasetError` if it is missing or holds anything else."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         return Card(

@@ -1,4 +1,4 @@
-"""Charts of what was measured: for a page, in a light theme and a dark one, and as SVG files."""
+"""Charts of the measured figures, for pages in light and dark themes and as SVG files."""
 
 from __future__ import annotations
 
@@ -13,30 +13,20 @@ from agegender.evaluation.calibration import Bin
 from agegender.evaluation.card import Measured
 from agegender.evaluation.groups import Confusion
 from agegender.evaluation.metrics import wilson
+from agegender.evaluation.titles import TITLES
 from agegender.types import RANGES
 
 GREY = "#7A8394"
-"""Is legible on white and on black."""
+"""Legible on white and on black."""
 
 SKY, BLUE, PALE, INK = "#56B4E9", "#0072B2", "#EAF4FB", "#10151f"
-"""Okabe and Ito's two blues, a paler one, and what is legible on it."""
+"""Two blues of the Okabe–Ito palette, a paler one, and a text colour legible on it."""
 
 ROW_PX = 20
 
-FIGURES = {
-    "faces_found": "faces found",
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group of about ten years right",
-    "age_group_within_one": "age group right or next to it",
-    "age_range_exact": "one of the eight ranges right",
-    "age_range_within_one": "range right or next to it",
-    "age_in_interval": "interval holds the true age (meant: 80 %)",
-}
-"""What the rates of an evaluation's report are called in the chart, in its order."""
-
 
 def ranges_chart() -> alt.Chart:
-    """Return the eight ranges as bars along the years of a life, so that the gaps between them show."""
+    """The eight ranges as bars along the years of life, so that the gaps between them show."""
     bounds = [tuple(map(int, name.split("–"))) for name in RANGES]
     table = pd.DataFrame(
         {"range": RANGES, "first": [a for a, _ in bounds], "end": [b + 1 for _, b in bounds]}
@@ -50,8 +40,8 @@ def ranges_chart() -> alt.Chart:
 
 
 def figures_chart(values: Mapping[str, float]) -> alt.LayerChart:
-    """Return those of the values that are rates (0 to 1) as bars, each under its name."""
-    shown = {title: values[key] for key, title in FIGURES.items() if key in values}
+    """Bar chart of the values that are rates (0 to 1), each labelled with its title."""
+    shown = _rates(values)
     table = pd.DataFrame({"what": shown.keys(), "rate": shown.values(), "start": 0.0})
     table["text"] = [f"{what} · {100 * rate:.1f} %" for what, rate in shown.items()]
     base = alt.Chart(table, height=46 * len(table)).encode(y=alt.Y("what", sort=None, axis=None))
@@ -68,17 +58,20 @@ def figures_chart(values: Mapping[str, float]) -> alt.LayerChart:
 
 
 def described(values: Mapping[str, float]) -> str:
-    """Return in words what the chart of the figures shows."""
-    shown = (f"{title}: {100 * values[key]:.1f} %" for key, title in FIGURES.items() if key in values)
-    return ", ".join(shown)
+    """Describe the chart of the figures in words."""
+    return ", ".join(f"{title}: {100 * rate:.1f} %" for title, rate in _rates(values).items())
+
+
+def _rates(values: Mapping[str, float]) -> dict[str, float]:
+    return {title: values[key] for key, title in TITLES.items() if key in values and "years" not in key}
 
 
 def groups_chart(
     rows: Mapping[str, Measured], of_all: float, is_years: bool
 ) -> alt.LayerChart | alt.FacetChart:
-    """Return a dot a group with its 95 % interval, and a dashed line where everybody together is.
+    """A dot per group with its 95 % interval, and a dashed line at the overall value.
 
-    Rates are drawn as per cent, else years from nought on.
+    Rates are drawn as per cent, other values as years from zero.
     """
     times = 1 if is_years else 100
     table = pd.DataFrame(
@@ -111,7 +104,7 @@ def groups_chart(
 def reliability_chart(
     bins: Sequence[Bin], stated: str, right: str, first: float
 ) -> alt.LayerChart | alt.FacetChart:
-    """Return a point a bin with its 95 % interval, larger with more faces, and the line of what is ideal."""
+    """A point per bin with its 95 % interval, larger for more faces, and the line of perfect calibration."""
     intervals = [wilson(one.right * one.count, one.count) for one in bins]
     table = pd.DataFrame(
         {
@@ -141,7 +134,7 @@ def reliability_chart(
 
 
 def mixed_up_chart(table: Confusion) -> alt.LayerChart:
-    """Return which ages are taken for which, in per cent of each row, the true ages."""
+    """Confusion matrix of ages, in per cent of each row, which is a true age group."""
     rows = pd.DataFrame(
         [
             {"true": true, "estimated": name, "share": count / sum(row), "faces": count}
@@ -168,7 +161,7 @@ def mixed_up_chart(table: Confusion) -> alt.LayerChart:
 
 
 def told(rows: Mapping[str, Measured], is_years: bool) -> str:
-    """Return in words what the chart of the groups shows."""
+    """Describe the chart of the groups in words."""
     return ", ".join(
         f"{name}: {figure.value:.1f} years" if is_years else f"{name}: {100 * figure.value:.1f} %"
         for name, figure in rows.items()
@@ -177,7 +170,7 @@ def told(rows: Mapping[str, Measured], is_years: bool) -> str:
 
 
 def people_chart(counts: Mapping[str, Sequence[int]]) -> alt.Chart:
-    """Return how many faces of each gender are in each of the eight ranges, as bars side by side."""
+    """Faces of each gender in each of the eight ranges, as grouped bars."""
     rows = [
         {"gender": gender, "range": name, "faces": count}
         for gender, numbers in counts.items()
@@ -201,9 +194,9 @@ def people_chart(counts: Mapping[str, Sequence[int]]) -> alt.Chart:
 def drawn(
     name: str, genders: Sequence[Bin], intervals: Sequence[Bin], table: Confusion
 ) -> dict[str, alt.TopLevelMixin]:
-    """Return the charts of an evaluation's calibration and confusion by what they show.
+    """Calibration and confusion charts of an evaluation, by what they show.
 
-    `name` is the data set's. Without those of which nothing is known.
+    `name` is that of the data set. Charts without data are left out.
     """
     found: dict[str, alt.TopLevelMixin] = {}
     if genders:
@@ -218,9 +211,9 @@ def drawn(
 
 
 def svg(chart: alt.TopLevelMixin, width_px: int = 420) -> str:
-    """Return a chart as an SVG file on white, which can be read on a dark page as well.
+    """Render a chart as an SVG file on white, which reads well on a dark page too.
 
-    It needs vl-convert, which the extra `evaluate` installs.
+    Needs vl-convert, from the extra `evaluate`.
     """
     text = StringIO()
     chart.properties(width=width_px, background="white").save(text, format="svg")

@@ -1,4 +1,4 @@
-"""Labelled data sets as they are published: which pictures there are, and what is known of each face."""
+"""Labelled data sets in their published layouts: the pictures, and the labels of each face."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Kind = Literal["fairface", "utkface", "congress", "adience"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 FAIRFACE_AGES = ((0, 2), (3, 9), (10, 19), (20, 29), (30, 39), (40, 49), (50, 59), (60, 69), (70, 120))
-"""First and last whole year of FairFace's nine groups; it calls the last one 'more than 70'."""
+"""First and last whole year of FairFace's nine groups, the last of which it calls 'more than 70'."""
 
 UTKFACE_RACES = ("White", "Black", "Asian", "Indian", "Others")
 
-# [age]_[gender]_[race]_[date and time].jpg.chip.jpg; a few names are published without a race.
+# [age]_[gender]_[race]_[date and time].jpg.chip.jpg; a few published names lack the race.
 _UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_(?:([0-4])_)?\d+\.(?:.*\.)?(?:jpe?g|png)", re.ASCII | re.I)
 _PICTURE_NAME = re.compile(r".+\.(?:jpe?g|png)", re.I | re.S)
-# Not fold_frontal_0_data.txt and its like, which name some of the same pictures again.
+# Excludes fold_frontal_0_data.txt and the like, which list some of the same pictures again.
 _FOLD_NAME = re.compile(r"fold_\d_data\.txt", re.ASCII)
 
 _COLUMNS = {
@@ -38,9 +38,9 @@ _COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A labelled picture. `ages` are the first and the last whole year that its person may be, or None.
+    """A labelled picture. `ages` are the first and last whole year the person may be, or None if unknown.
 
-    `gender` is 'Female', 'Male', or None where nobody knows; `race` is the data set's word, or ''.
+    `gender` is 'Female', 'Male' or None if unknown; `race` is the data set's own term, or ''.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A data set that is open: `files.read(sample.name)` is a sample's picture.
+    """An open data set: `files.read(sample.name)` returns a sample's picture.
 
-    `unlabelled` counts pictures that are there and of which nothing is known.
+    `unlabelled` counts the pictures without labels.
     """
 
     kind: Kind
@@ -64,11 +64,12 @@ class Dataset:
 
 @contextmanager
 def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
-    """Open a data set in its public layout, for `with`. Raises `DatasetError` where it makes no sense.
+    """Open a data set in its public layout, as a context manager. Raises `DatasetError` if that fails.
 
-    `path` is a folder, a tar archive or the file with the labels. Those of FairFace and UTKFace may also
-    stand in NAME.csv beside NAME.tar; of several in a folder the one with 'val' in its name counts. Without
-    any, UTKFace's labels are in the names of its pictures. Adience's are in its fold files, one or all.
+    `path` is a folder, a tar archive or the label file. For FairFace and UTKFace, labels may also be in
+    NAME.csv beside NAME.tar; of several label files in a folder, the one with 'val' in its name is used.
+    Without a label file, UTKFace's labels come from its file names. Adience's are in its fold files, one or
+    all of them.
     """
     source, label_file = label_files.locate(path, partial(_fits, kind))
     with Files(source) as files:
@@ -81,7 +82,7 @@ def open_dataset(kind: Kind, path: Path) -> Iterator[Dataset]:
         elif kind == "utkface":
             found, unlabelled = _samples_by_name(files.names)
         else:
-            raise DatasetError(f"“{path}” has no file of labels with the columns {_COLUMNS[kind]}.")
+            raise DatasetError(f"“{path}” has no label file with the columns {_COLUMNS[kind]}.")
         if not found:
             raise DatasetError(f"“{path}” has no labelled pictures of {kind}.")
         yield Dataset(kind, files, _in_order(files, found), unlabelled)
@@ -102,7 +103,7 @@ def _fits(kind: Kind, columns: Collection[str]) -> bool:
 
 
 def _tables_within(kind: Kind, files: Files) -> dict[str, bytes]:
-    """Return the files of labels that lie with the pictures, by name."""
+    """The label files found among the pictures, by name."""
     if kind == "adience":
         folds = [name for name in files.names if _FOLD_NAME.fullmatch(PurePosixPath(name).name)]
         return {name: files.read(name) for name in folds}
@@ -115,7 +116,7 @@ def _samples(kind: Kind, name: str, content: bytes) -> Iterator[Sample]:
     if kind == "adience":
         return label_files.parse(name, content, "\t", _adience_sample)
     if not _fits(kind, label_files.columns(content)):
-        raise DatasetError(f"{name} has not the columns {_COLUMNS[kind]}.")
+        raise DatasetError(f"{name} does not have the columns {_COLUMNS[kind]}.")
     of_row = {"fairface": _fairface_sample, "utkface": _utkface_sample, "congress": _congress_sample}
     return label_files.parse(name, content, ",", of_row[kind])
 
@@ -126,21 +127,21 @@ def _fairface_sample(row: dict[str, str]) -> Sample:
     else:
         first, _, last = ("70-120" if row["age"] == "more than 70" else row["age"]).partition("-")
     if (int(first), int(last)) not in FAIRFACE_AGES:
-        raise ValueError(f"{first} to {last} years is none of FairFace's groups")
+        raise ValueError(f"{first} to {last} years is not one of FairFace's groups")
     return Sample(row["file"], (int(first), int(last)), _gender(row["gender"]), row.get("race", ""))
 
 
 def _utkface_sample(row: dict[str, str]) -> Sample:
     age = int(row["age"])
     if not 0 <= age <= 120:
-        raise ValueError(f"{age} years is no age")
+        raise ValueError(f"{age} years is not an age")
     return Sample(row["file"], (age, age), _gender(row["gender"]), row.get("race", ""))
 
 
 def _congress_sample(row: dict[str, str]) -> Sample:
     ages = int(row["age_min"]), int(row["age_max"])
     if not 0 <= ages[0] <= ages[1] <= 120:
-        raise ValueError(f"{ages[0]} to {ages[1]} years are no ages")
+        raise ValueError(f"{ages[0]} to {ages[1]} years is not a range of ages")
     return Sample(row["file"], ages, _gender(row["gender"]))
 
 
@@ -151,7 +152,7 @@ def _adience_sample(row: dict[str, str]) -> Sample:
 
 
 def _adience_ages(text: str) -> tuple[int, int] | None:
-    """Return the first and last year of '(25, 32)' or '35'; None of 'None'."""
+    """First and last year from '(25, 32)' or '35'; None for 'None'."""
     if text in ("None", ""):
         return None
     years = [int(part) for part in text.strip("()").split(",")]
@@ -167,7 +168,7 @@ def _gender(text: str) -> str:
 
 
 def _samples_by_name(names: Collection[str]) -> tuple[list[Sample], int]:
-    """Return UTKFace's samples, and how many pictures have names that say nothing."""
+    """UTKFace's samples by file name, and the number of pictures whose names carry no labels."""
     pictures = [name for name in names if _PICTURE_NAME.fullmatch(name)]
     samples = []
     for name in pictures:
@@ -178,12 +179,12 @@ def _samples_by_name(names: Collection[str]) -> tuple[list[Sample], int]:
 
 
 def _in_order(files: Files, samples: list[Sample]) -> tuple[Sample, ...]:
-    """Return the samples under the names that the files have, in the files' order, the missing ones last."""
+    """The samples renamed to match the files and put in the files' order, with missing files last."""
     found = [replace(sample, name=files.find(sample.name)) for sample in samples]
     order = {name: place for place, name in enumerate(files.names)}
     if not any(sample.name in order for sample in found):
         raise DatasetError(
-            f"None of the {len(found):,} pictures that the labels name, “{found[0].name}” the first of them, "
+            f"None of the {len(found):,} pictures in the labels, starting with “{found[0].name}”, "
             f"is in “{files.path}”."
         )
     return tuple(sorted(found, key=lambda sample: order.get(sample.name, len(order))))

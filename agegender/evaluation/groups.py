@@ -1,4 +1,4 @@
-"""What lies behind an evaluation's figures: groups of people, ages mixed up, how sure is how right."""
+"""Breakdown of an evaluation: figures by group and by warning, and the confusion between ages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agegender.evaluation.run import Result
 from agegender.types import RANGES, WARNINGS
 
 ANY = "any"
-"""Stands for all of the warnings together."""
+"""All warnings together."""
 
 
 FAIRFACE_GROUPS = (*(f"{first}–{last}" for first, last in FAIRFACE_AGES[:-1]), f"{FAIRFACE_AGES[-1][0]}+")
@@ -21,7 +21,7 @@ FAIRFACE_GROUPS = (*(f"{first}–{last}" for first, last in FAIRFACE_AGES[:-1]),
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of the people who are alike in one thing: `by` is gender, race or age, or a warning."""
+    """Figures for people who share an attribute: `by` is gender, race or age, or a warning."""
 
     by: str
     name: str
@@ -30,7 +30,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """`counts[i][j]` pictures of people in the i-th of `names` were taken for people in the j-th."""
+    """`counts[i][j]` is the number of people in the i-th of `names` who were estimated to be in the j-th."""
 
     names: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -41,7 +41,7 @@ def groups(
     results: Sequence[Result],
     figures: Callable[[Kind, Sequence[Result]], tuple[Figure, ...]] = figures,
 ) -> tuple[Group, ...]:
-    """Return the figures of each gender, race and group of ages that the labels name."""
+    """Figures for each gender, race and age group in the labels."""
     by: dict[str, Callable[[Sample], str | None]] = {
         "gender": lambda sample: sample.gender,
         "race": lambda sample: _race_name(sample.race),
@@ -58,7 +58,7 @@ def groups(
 
 
 def warned(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
-    """Return the figures of the faces with each warning and without it, and with any and without all."""
+    """Figures for the faces with and without each warning, and with any and with none."""
     found = [(result, result.reading.warnings) for result in results if result.reading]
     groups = []
     for name in (*WARNINGS, ANY):
@@ -73,7 +73,7 @@ def warned(kind: Kind, results: Sequence[Result]) -> tuple[Group, ...]:
 
 
 def confusion(kind: Kind, results: Sequence[Result]) -> Confusion:
-    """Return which ages were taken for which: FairFace's nine groups, else the eight ranges."""
+    """Confusion between ages: over FairFace's nine groups for FairFace, otherwise over the eight ranges."""
     names = FAIRFACE_GROUPS if kind == "fairface" else RANGES
     counts = np.zeros((len(names), len(names)), dtype=int)
     for result in results:
@@ -86,12 +86,12 @@ def confusion(kind: Kind, results: Sequence[Result]) -> Confusion:
 
 
 def _race_name(race: str) -> str:
-    """Return the data set's word for a race as it is written in a sentence."""
+    """The data set's term for a race as written in a sentence."""
     return race.capitalize() if race.islower() else race.replace("_", " or ")
 
 
 def _age_name(kind: Kind, sample: Sample) -> str | None:
-    """Return the group of ages that a label lies in: of Adience a range, else one of FairFace's groups."""
+    """The age group of a label: one of the ranges for Adience, otherwise one of FairFace's groups."""
     if kind == "adience":
         return true_range(sample)
     if sample.ages is None:

@@ -1,4 +1,4 @@
-"""Files of labels: where they lie, and what their rows say."""
+"""Label files: where to find them, and how to read their rows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from agegender.errors import DatasetError
 
 T = TypeVar("T")
 Fits = Callable[[Collection[str]], bool]
-"""Says whether a table with these columns holds the labels that are looked for."""
+"""Tells whether a table with these columns holds the wanted labels."""
 
 
 def locate(path: Path, fits: Fits) -> tuple[Path, Path | None]:
-    """Return the folder or archive of the pictures, and the file of labels where that lies outside of it.
+    """Locate the folder or archive of the pictures, and the label file if it is outside of that.
 
-    `path` is a folder, an archive or the file of labels. NAME.csv belongs to NAME.tar beside it.
+    `path` is a folder, an archive or the label file. NAME.csv belongs to NAME.tar beside it.
     """
     if path.suffix.lower() == ".csv":
         archive = path.with_suffix(".tar")
@@ -33,16 +33,16 @@ def locate(path: Path, fits: Fits) -> tuple[Path, Path | None]:
 
 
 def choose(names: Sequence[str]) -> str:
-    """Return the only file of labels, or of several the one of a validation set, by its name."""
+    """Pick the only label file, or of several the one that is named as a validation set."""
     of_validation = [name for name in names if "val" in PurePosixPath(name).name.lower()]
     found = names if len(names) == 1 else of_validation
     if len(found) != 1:
-        raise DatasetError(f"There are several files of labels: {', '.join(names)}. Name one of them.")
+        raise DatasetError(f"There are several label files: {', '.join(names)}. Name one of them.")
     return found[0]
 
 
 def columns(content: bytes) -> list[str]:
-    """Return the names in the first line of a CSV; it need not be one."""
+    """Column names from a CSV's first line; the content need not be CSV."""
     first_line = content[:10_000].decode("utf-8-sig", "replace").splitlines()[:1]
     try:
         return next(csv.reader(first_line), [])
@@ -51,7 +51,7 @@ def columns(content: bytes) -> list[str]:
 
 
 def read(path: Path) -> bytes:
-    """Return what is in a file of labels; raises `DatasetError` where it cannot be read."""
+    """Read a label file; raises `DatasetError` if that fails."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -59,9 +59,9 @@ def read(path: Path) -> bytes:
 
 
 def parse(name: str, content: bytes, delimiter: str, parse_row: Callable[[dict[str, str]], T]) -> Iterator[T]:
-    """Return what `parse_row` makes of each row, given by column.
+    """Apply `parse_row` to each row, given as a dict by column.
 
-    Raises `DatasetError`, which names the file and the line, where that is a `ValueError`.
+    A `ValueError` in it becomes a `DatasetError` that names the file and the line.
     """
     try:
         text = content.decode("utf-8-sig")

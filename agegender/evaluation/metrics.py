@@ -1,4 +1,4 @@
-"""What an evaluation's results come to: how often the pipeline is right, and by how much it is wrong."""
+"""Metrics of an evaluation: accuracy, error, bias and calibration, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy as np
 from agegender.estimation.age import range_of
 from agegender.evaluation.datasets import FAIRFACE_AGES, Kind, Sample
 from agegender.evaluation.run import Result
+from agegender.evaluation.titles import TITLES
 from agegender.types import RANGES
 
 SURE = 0.95
-"""A gender that is told with this probability, or a higher one, is told confidently."""
+"""Minimum probability at which a stated gender counts as confident."""
 
 WIDEST_YEARS = 8
-"""Of Congress those count whose interval of ages is no wider."""
+"""Congress members count only if their possible ages span at most this many years."""
 
 BINS = 10
-"""So many bins of equal width, from 0.5 to 1, hold the probabilities of the stated gender."""
+"""Number of equal-width bins from 0.5 to 1 for the probability of the stated gender."""
 
 LEAST_YEARS_FOR_GENDER = {"utkface": 4}
-"""Nobody sees the gender of a baby, so UTKFace's are left out of that figure."""
+"""Minimum age for the gender metrics: UTKFace's babies are left out, as their gender cannot be seen."""
 
 
 Z95 = 1.96
-"""Within so many standard errors of a mean lies the truth, in 95 % of samples."""
+"""Half-width of a 95 % interval in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value, over `count` pictures; None over none. Rates are parts of 1.
+    """A measured value over `count` pictures, None for no pictures. Rates are from 0 to 1.
 
-    `interval` holds the value that ever more such pictures would give, with a confidence of 95 %; None
-    where there are too few pictures to say.
+    `interval` is the 95 % confidence interval, None for too few pictures.
     """
 
     key: str
@@ -47,23 +47,23 @@ class Figure:
 
 
 def figures(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
-    """Return the data set's usual figures. Pictures without a found face count in the first one only."""
+    """The data set's usual figures. Pictures without a detected face count only in the first one."""
     read = [result for result in results if not result.problem]
     found = [result for result in read if result.reading]
     least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
     gender_right = [right for _, right in stated_genders(kind, found)]
     from_age = f", from {least_years} years on" if least_years else ""
     return (
-        mean("faces_found", "faces found", [result.reading is not None for result in read]),
-        mean("gender_accuracy", f"gender right{from_age}", gender_right),
+        mean("faces_found", TITLES["faces_found"], [result.reading is not None for result in read]),
+        mean("gender_accuracy", TITLES["gender_accuracy"] + from_age, gender_right),
         *_AGE_FIGURES[kind](found),
     )
 
 
 def stated_genders(kind: Kind, results: Sequence[Result]) -> list[tuple[float, bool]]:
-    """Return how probable each stated gender is said to be, 0.5 to 1, and whether it is right.
+    """For each stated gender, its probability (0.5 to 1) and whether it is right.
 
-    Without the pictures that say nothing of it: no face found, no label, or a person too young to tell.
+    Leaves out pictures without a detected face, without a label, or of a person too young to tell.
     """
     least_years = LEAST_YEARS_FOR_GENDER.get(kind, 0)
     return [
@@ -74,10 +74,10 @@ def stated_genders(kind: Kind, results: Sequence[Result]) -> list[tuple[float, b
 
 
 def calibration_error(stated: Sequence[tuple[float, bool]]) -> float | None:
-    """Return the expected calibration error (Naeini et al., 2015) of `stated_genders`; None of none.
+    """Expected calibration error (Naeini et al., 2015) of `stated_genders`; None without any.
 
-    The faces fall into `BINS` bins by the stated probability; the differences between its mean and how often
-    it was right are averaged, each weighed by its number of faces.
+    Faces are binned by stated probability into `BINS` bins; the gaps between mean probability and accuracy
+    are averaged, weighted by the number of faces.
     """
     if not stated:
         return None
@@ -90,7 +90,7 @@ def calibration_error(stated: Sequence[tuple[float, bool]]) -> float | None:
 
 
 def true_range(sample: Sample) -> str | None:
-    """Return the one of the eight ranges that all of the years of a label lie in; (38, 42) lies in 38–43."""
+    """The one of the eight ranges that holds all years of a label, if any; (38, 42) is in 38–43."""
     if sample.ages is None:
         return None
     first, last = map(range_of, sample.ages)
@@ -98,9 +98,9 @@ def true_range(sample: Sample) -> str | None:
 
 
 def wilson(right: float, count: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval (1927) of a rate: `right` of `count`, which is at least 1, were right.
+    """Wilson's 95 % interval (1927) for a rate of `right` out of `count`, which is at least 1.
 
-    Unlike the normal one it stays within 0 to 1 and is of use near the ends.
+    Unlike the normal approximation it stays within 0 to 1 and is useful near the ends.
     """
     rate, square = right / count, Z95**2 / count
     middle = (rate + square / 2) / (1 + square)
@@ -113,7 +113,7 @@ def _is_from(sample: Sample, least_years: int) -> bool:
 
 
 def confidence(kind: Kind, results: Sequence[Result]) -> tuple[Figure, ...]:
-    """Return how well genders' probabilities hold, and how many of those told at `SURE` or more are wrong."""
+    """How well gender probabilities are calibrated, and how many of those at `SURE` or above are wrong."""
     stated = stated_genders(kind, results)
     sure = [not right for probability, right in stated if probability >= SURE]
     wrong = [probability >= SURE for probability, right in stated if not right]
@@ -135,38 +135,42 @@ def _group_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
         for result in found
         if result.group is not None and result.sample.ages
     ]
-    return _step_figures("age_group", "FairFace's nine age groups", steps)
+    return _step_figures("age_group", steps)
 
 
 def _range_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
-    """Return how well the eight ranges are met, over the pictures whose age is known to lie in one."""
+    """Accuracy over the eight ranges, for the pictures whose age is known to be in one."""
     steps = [
         abs(RANGES.index(result.reading.age.range) - RANGES.index(true))
         for result in found
         if result.reading and (true := true_range(result.sample))
     ]
-    return _step_figures("age_range", "the eight age ranges", steps)
+    return _step_figures("age_range", steps)
 
 
 def _years_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
     pairs = [(r.reading.age, r.sample.ages[0]) for r in found if r.reading and r.sample.ages]
     return (
-        mean("age_mae_years", "mean error of age", [abs(age.years - true) for age, true in pairs], "years"),
         mean(
-            "age_in_interval", "age within the interval", [age.low <= true <= age.high for age, true in pairs]
+            "age_mae_years", TITLES["age_mae_years"], [abs(age.years - true) for age, true in pairs], "years"
+        ),
+        mean(
+            "age_in_interval",
+            TITLES["age_in_interval"],
+            [age.low <= true <= age.high for age, true in pairs],
         ),
     )
 
 
 def _congress_figures(found: Sequence[Result]) -> tuple[Figure, ...]:
-    """Return by how much Congress is taken to be older (or, negative, younger) than it is."""
+    """Mean by which members of Congress are taken to be older (negative: younger) than they are."""
     known = [
         (r.reading.age.years, r.sample.ages)
         for r in found
         if r.reading and r.sample.ages and r.sample.ages[1] - r.sample.ages[0] < WIDEST_YEARS
     ]
     bias = [years - (first + last) / 2 for years, (first, last) in known]
-    return (mean("age_bias_years", "taken to be older by", bias, "years"),)
+    return (mean("age_bias_years", TITLES["age_bias_years"], bias, "years"),)
 
 
 _AGE_FIGURES: dict[Kind, Callable[[Sequence[Result]], tuple[Figure, ...]]] = {
@@ -177,22 +181,22 @@ _AGE_FIGURES: dict[Kind, Callable[[Sequence[Result]], tuple[Figure, ...]]] = {
 }
 
 
-def _step_figures(key: str, title: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
+def _step_figures(key: str, steps: Sequence[int]) -> tuple[Figure, Figure]:
     return (
-        mean(f"{key}_exact", f"{title}: right", [step == 0 for step in steps]),
-        mean(f"{key}_within_one", f"{title}: within one", [step <= 1 for step in steps]),
+        mean(f"{key}_exact", TITLES[f"{key}_exact"], [step == 0 for step in steps]),
+        mean(f"{key}_within_one", TITLES[f"{key}_within_one"], [step <= 1 for step in steps]),
     )
 
 
 def mean(key: str, title: str, values: Sequence[float], unit: str = "%") -> Figure:
-    """Return the mean of the values, or None of none, as a figure."""
+    """Mean of the values as a figure; its value is None if there are none."""
     count = len(values)
     if not count:
         return Figure(key, title, None, 0, unit)
     middle = float(np.mean(values))
     if unit == "%":
         return Figure(key, title, middle, count, unit, wilson(sum(values), count))
-    if count == 1:  # nothing is known of how far they spread
+    if count == 1:  # the spread is unknown
         return Figure(key, title, middle, count, unit)
     half = Z95 * float(np.std(values, ddof=1)) / sqrt(count)
     low = middle - half if min(values) < 0 else max(0.0, middle - half)

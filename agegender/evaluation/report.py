@@ -1,4 +1,4 @@
-"""Reports of an evaluation: as tables for people, as an object for JSON."""
+"""Evaluation reports: tables for people, an object for JSON."""
 
 from __future__ import annotations
 
@@ -12,28 +12,20 @@ from agegender.evaluation.datasets import Dataset
 from agegender.evaluation.groups import ANY, Confusion, Group, confusion, groups, warned
 from agegender.evaluation.metrics import BINS, Figure, confidence, figures
 from agegender.evaluation.run import Degradation, Result
+from agegender.evaluation.titles import COLUMNS
 from agegender.types import WARNINGS
 
-SHORT_TITLES = {
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group right",
-    "age_group_within_one": "within one",
-    "age_range_exact": "range right",
-    "age_range_within_one": "within one",
-    "age_mae_years": "mean years off",
-    "age_in_interval": "in the interval",
-    "age_bias_years": "years too old",
-}
-"""The figures that are shown of each group of people, and what heads their columns."""
+OF_GROUPS = COLUMNS.keys() - {"faces_found"}
+"""The figures shown for each group of people."""
 
 Models = tuple[str, str]
-"""The names of the detector and of the estimator that read the pictures."""
+"""Names of the detector and the estimator."""
 
 
 def report_object(
     dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
 ) -> dict[str, Any]:
-    """Return a report of an evaluation as JSON's dictionaries, texts and numbers."""
+    """Report of an evaluation as JSON-ready dicts, strings and numbers."""
     return {
         "dataset": dataset.kind,
         "detector": models[0],
@@ -61,7 +53,7 @@ def report_object(
 def report_lines(
     dataset: Dataset, models: Models, results: Sequence[Result], degradation: Degradation | None = None
 ) -> Iterator[str]:
-    """Return the same as tables, line by line: the figures first, then what lies behind them."""
+    """The same report as tables, line by line: overall figures first, then the breakdown."""
     read_by = "detector {}, estimator {}".format(*models)
     yield f"{dataset.kind}, pictures {len(results):,}, {read_by}"
     if degradation and degradation.box_only:
@@ -96,10 +88,10 @@ def report_lines(
 def _group_lines(all_groups: Sequence[Group]) -> Iterator[str]:
     for by, of_kind in groupby(all_groups, key=lambda group: group.by):
         for place, group in enumerate(of_kind):
-            shown = [figure for figure in group.figures if figure.key in SHORT_TITLES]
+            shown = [figure for figure in group.figures if figure.key in OF_GROUPS]
             if place == 0:
                 yield ""
-                titles = (f"{SHORT_TITLES[figure.key]:>19}" for figure in shown)
+                titles = (f"{COLUMNS[figure.key]:>19}" for figure in shown)
                 head = f"{'warning: ' if by in (*WARNINGS, ANY) else 'by '}{by}, with 95 % intervals"
                 yield f"{head:<42}{'faces':>5}{''.join(titles)}"
             faces = max((figure.count for figure in shown), default=0)
@@ -134,7 +126,7 @@ def _groups_object(all_groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
 
 
 def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, Any]]:
-    """Return figures by their keys, as JSON's dictionaries and numbers."""
+    """Figures by key, as JSON-ready dicts and numbers."""
     return {
         figure.key: {"value": figure.value, "count": figure.count, "interval": figure.interval}
         for figure in shown
@@ -142,7 +134,7 @@ def figures_object(shown: Sequence[Figure]) -> dict[str, dict[str, Any]]:
 
 
 def _with_interval(figure: Figure) -> str:
-    """Return a value with its interval, as 91.2 (89.0–93.0): per cent, or years."""
+    """Format a value with its interval, such as 91.2 (89.0–93.0), in per cent or years."""
     if figure.value is None:
         return "–"
     values = (figure.value, *(figure.interval or ()))

@@ -1,4 +1,4 @@
-"""What the whole pipeline says of labelled pictures: detect, align, estimate."""
+"""Run the whole pipeline (detect, align, estimate) on labelled pictures."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ R = TypeVar("R")
 WORKERS = 2
 
 PADDING_PX = {"utkface": 40}
-"""Some pictures are cut so close to the face that a detector misses it: their border is repeated so far."""
+"""Border added, by repeating edge pixels, where pictures are cropped so tightly that detectors miss faces."""
 
 FAIRFACE_STARTS = [first for first, _ in FAIRFACE_AGES]
 
 
 @runtime_checkable
 class YearsEstimator(Protocol):
-    """An estimator that knows how probable each year of age is, not only each of the eight ranges."""
+    """An estimator with a distribution over single years of age, not only over the eight ranges."""
 
     def years_pmf(self, image: Image, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Return (n, 100) for n faces of the RGB image."""
+        """Distributions over years of age, (n, 100), for n faces of the RGB image."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one picture. `reading` is None where no face was found or `problem` says why not.
+    """The result for one picture. `reading` is None if no face was found or `problem` says why there is none.
 
-    `group` is the place in `FAIRFACE_AGES` of the estimated age, and None for other data sets. `below` is the
-    estimated probability of an age below the true one, where that is known to the year.
+    `group` is the index in `FAIRFACE_AGES` of the estimated age, None for other data sets. `below` is the
+    estimated probability of an age below the true one, if that is known to the year.
     """
 
     sample: Sample
@@ -59,12 +59,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """What is made harder.
+    """What makes the pictures harder.
 
-    Before the pipeline sees the picture, `turned_degrees`, 0, 90, 180 or 270, turns it clockwise, and
-    `redraw` changes it, knowing where its face is. Between finding the face and estimating it, `box_only`
-    takes its landmarks away, and `face_px` scales the picture down until the face's box is about so many
-    pixels high, where it is higher.
+    Before detection, `turned_degrees` (0, 90, 180 or 270) turns the picture clockwise, and `redraw` changes
+    it, given the location of its face. Between detection and estimation, `box_only` drops the landmarks, and
+    `face_px` scales the picture down until the face's box is about that many pixels high, if it is higher.
     """
 
     box_only: bool = False
@@ -76,10 +75,10 @@ class Degradation:
 def evaluate(
     dataset: Dataset, analyzer: Analyzer, limit: int | None = None, degradation: Degradation | None = None
 ) -> Iterator[Result]:
-    """Return a result for each picture, in order; for at most `limit` of them, spread over the whole set.
+    """Yield a result for each picture, in order; `limit` takes a sample spread over the whole set.
 
-    Of several faces in a picture the one nearest to its middle counts, and only that one is estimated. A
-    picture that is drawn into and in which no face was found before is left as it is.
+    If a picture has several faces, only the one nearest to the middle is estimated. A picture in which no
+    face was found before drawing into it is left as it is.
     """
 
     def judge(item: tuple[Sample, bytes | AgeGenderError]) -> Result:
@@ -104,10 +103,10 @@ def evaluate(
 def judge_readings(
     dataset: Dataset, readings: Mapping[str, Sequence[Reading] | str], limit: int | None = None
 ) -> Iterator[Result]:
-    """What became of pictures that were read before, as `evaluate` has it.
+    """Results, as from `evaluate`, for pictures that were analysed before.
 
-    `readings` has the readings of a picture by its name in the data set, or why it could not be read. No
-    distribution over years is known of them, so groups and intervals go by the eight ranges.
+    `readings` maps picture names in the data set to their readings, or to why they could not be read. They
+    hold no distribution over years, so groups and intervals derive from the eight ranges.
     """
     for sample in spread(dataset.samples, limit):
         found = readings.get(sample.name, "The picture is not in these results.")
@@ -120,21 +119,21 @@ def judge_readings(
 
 
 def spread(samples: Sequence[T], limit: int | None) -> list[T]:
-    """Return at most `limit` of the samples, evenly spread, as neighbours are often alike."""
+    """At most `limit` samples, evenly spaced, as neighbours are often alike."""
     count = len(samples) if limit is None else min(limit, len(samples))
     return [samples[i * len(samples) // count] for i in range(count)]
 
 
 def central_face(image: Image, faces: Sequence[Face]) -> Face:
-    """Return the face, of one or more, whose middle is nearest to the middle of the picture."""
+    """The face, of one or more, that is nearest to the middle of the picture."""
     x, y = image.shape[1] / 2, image.shape[0] / 2
     return min(faces, key=lambda face: (face.box.center[0] - x) ** 2 + (face.box.center[1] - y) ** 2)
 
 
 def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
-    """Return the picture so small that the face's box is about `face_px` high, and the face in it.
+    """Scale the picture down until the face's box is about `face_px` high; return it and the face in it.
 
-    Both as they are where the box is not higher than that.
+    Both are unchanged if the box is no higher than that.
     """
     height_px, width_px = image.shape[:2]
     if face.box.height <= face_px:
@@ -146,7 +145,7 @@ def scaled_down(image: Image, face: Face, face_px: int) -> tuple[Image, Face]:
 
 
 def without_border(image: Image, face: Face, border_px: int) -> tuple[Image, Face]:
-    """Return the picture without so many pixels on each side, and the face in it."""
+    """Crop `border_px` off each side; return the picture and the face in it."""
     height_px, width_px = image.shape[:2]
     inner = image[border_px : height_px - border_px, border_px : width_px - border_px]
     return inner, face.moved(1, 1, -border_px, -border_px)
@@ -173,7 +172,7 @@ def _judged(sample: Sample, image: Image, kind: Kind, analyzer: Analyzer, degrad
     if degradation.face_px:
         image, face = scaled_down(image, face, degradation.face_px)
     ((age, gender),) = analyzer.estimator.estimate(image, [face])
-    # What was added to the picture shows nothing of the face.
+    # The added border shows nothing of the face.
     border_px = round(padding_px * len(image) / padded_px)
     warnings = warnings_of(*without_border(image, face, border_px), unsure)
     reading = Reading(face, age, gender, warnings)
@@ -190,19 +189,19 @@ def _compared(sample: Sample, kind: Kind, reading: Reading, pmf: NDArray[np.floa
 
 
 def _years_pmf(estimator: object, image: Image, face: Face) -> NDArray[np.float32] | None:
-    """Return the distribution over years, (100,), of an estimator that knows one."""
+    """Distribution over years, (100,), if the estimator has one."""
     return estimator.years_pmf(image, [face])[0] if isinstance(estimator, YearsEstimator) else None
 
 
 def _fairface_group(pmf: NDArray[np.float32] | None, age: Age) -> int:
-    """Return which of FairFace's groups lies in the middle, as of the eight ranges the one that is shown."""
+    """FairFace group of the median age, chosen in the same way as the reported one of the eight ranges."""
     if pmf is not None:
         return int((np.add.reduceat(pmf, FAIRFACE_STARTS).cumsum()[:-1] < 0.5).sum())
-    return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life is stated by its middle
+    return bisect(FAIRFACE_STARTS, max(0.0, age.years + 0.5)) - 1  # year k of life spans [k, k + 1)
 
 
 def _map_in_order(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Return the function's values in the items' order, from threads that are a few items ahead at most."""
+    """Map in order with threads that run only a few items ahead."""
     waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
         for item in items:

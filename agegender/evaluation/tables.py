@@ -1,36 +1,31 @@
-"""Tables of the measured figures in Markdown, which the model card and the page About both show."""
+"""Markdown tables of the measured figures, for the model card and the About page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agegender.evaluation.card import Card, Figures, Measured
+from agegender.evaluation.titles import TITLES
 
 FEW = 20
-"""Over fewer faces nothing is said."""
+"""Minimum number of faces for a figure to be shown."""
 
 SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
 DRAWN = {
     "fairface": ("faces_found", "gender_accuracy", "age_group_exact"),
     "utkface": ("faces_found", "gender_accuracy", "age_mae_years"),
 }
-"""The figures that are shown of pictures that were drawn into."""
-TITLES = {
-    "faces_found": "faces found",
-    "gender_accuracy": "gender right",
-    "age_group_exact": "age group right",
-    "age_mae_years": "mean error of age",
-}
+"""The figures shown for pictures with something drawn in."""
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
+    """Format a Markdown table."""
     lines = [head, ["---"] * len(head), *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def shown(key: str, figure: Measured, interval: bool = True, least: int = FEW) -> str:
-    """Return a figure as people read it: '91.2 % (89.0–93.0)', '5.70 years (5.51–5.89)', or '–'."""
+    """Format a figure: '91.2 % (89.0–93.0)', '5.70 years (5.51–5.89)', or '–'."""
     if figure.value is None or figure.count < least:
         return "–"
     years = key.endswith("_years")
@@ -40,7 +35,7 @@ def shown(key: str, figure: Measured, interval: bool = True, least: int = FEW) -
 
 
 def robustness(card: Card) -> str:
-    """Return what is read of faces with something drawn into the picture."""
+    """Accuracy on faces with something drawn into the picture."""
     body = []
     for kind, keys in DRAWN.items():
         for key in keys:
@@ -53,7 +48,7 @@ def robustness(card: Card) -> str:
 
 
 def consistency(card: Card) -> str:
-    """Return how far copies of the pictures are read otherwise."""
+    """How much estimates differ between copies of the same pictures."""
     head = ("copy", "set", "years apart, median", "another gender, of those told at 90 % or more")
     body = [
         (
@@ -69,7 +64,7 @@ def consistency(card: Card) -> str:
 
 
 def congress(card: Card) -> str:
-    """Return how members of the US Congress are read, by age and by gender."""
+    """Results on members of the US Congress, by age and by gender."""
     report = card.reports["congress"]
     groups = {"everybody": report.figures, **report.groups["age"], **report.groups["gender"]}
     body = [
@@ -88,7 +83,7 @@ def congress(card: Card) -> str:
 
 
 def bias(figures: Figures) -> str:
-    """Return by how many years people are taken to be older than they are, with a sign."""
+    """Mean by which people are taken to be older than they are, in signed years."""
     figure = figures["age_bias_years"]
     if figure.value is None or figure.count < 10 or figure.interval is None:
         return "–"
@@ -96,7 +91,7 @@ def bias(figures: Figures) -> str:
 
 
 def sure(card: Card) -> str:
-    """Return how well the probability of gender holds in each group, and where it is confidently wrong."""
+    """Calibration of gender probabilities by group, and the rate of confident errors."""
     head = (
         "set",
         "group",

@@ -1,7 +1,7 @@
-"""Analyses as text: JSON for programs, CSV for spreadsheets, a plain table for people.
+"""Analyses of pictures as text: JSON for programs, CSV for spreadsheets, a plain table for people.
 
-Each of the three takes pairs of a file's name and what was read from it, and gives line after line, as
-soon as it is known: many pictures take no more memory than one.
+All three formats take pairs of file name and analysis, and yield each line as soon as it is known: many
+pictures need no more memory than one.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from agegender.text import NO_FACE, percent
 from agegender.types import RANGES, Analysis, Reading
 
 Named = tuple[str, Analysis]
-"""The name of a file and the analysis of the picture in it."""
+"""A file's name and the analysis of the picture in it."""
 
 PROBABILITIES = tuple(f"p_age_{name.replace('–', '_')}" for name in RANGES)
-"""What the columns of the probabilities of the eight ranges are called, in ASCII."""
+"""ASCII column names for the probabilities of the eight ranges."""
 
 MARK = "\ufeff"
-"""Stands before a table, so that spreadsheets take it for UTF-8."""
+"""Byte order mark before a table, so that spreadsheets read it as UTF-8."""
 
 COLUMNS = (
     *("file", "width_px", "height_px", "face", "left", "top", "right", "bottom", "score"),
     *("age_range", "age_years", "age_low", "age_high", *PROBABILITIES),
     *("gender", "gender_probability", "warnings"),
 )
-"""What a row of CSV holds: a face, and its picture. `face` counts the faces of a picture from 1, from left
-to right; `PROBABILITIES` are those of the eight ranges."""
+"""CSV columns; each row is a face with its picture.
 
-# Left unescaped by `json`, but a terminal may obey them or a program take them for line ends.
+`face` numbers the faces of a picture from 1, from left to right; `PROBABILITIES` are those of the eight
+ranges.
+"""
+
+# `json` leaves these unescaped, but a terminal may obey them or a program take them for line ends.
 JSON_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 
 # Spreadsheets evaluate text that begins with one of these, full-width forms and leading spaces included.
@@ -47,10 +50,10 @@ def json_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return the header, after a mark for UTF-8, and one row a face; a picture without faces has no row.
+    """Yield the header, after a byte order mark, and one row per face; a picture without faces has no row.
 
-    Spreadsheets read a file's name as text, whatever it begins with: a ' stands before what they would run.
-    A row is more than one line where a name is.
+    File names that a spreadsheet would evaluate are prefixed with '. A name with line breaks makes a row span
+    several lines.
     """
     yield MARK + _csv_row(COLUMNS)
     for file, analysis in analyses:
@@ -58,7 +61,7 @@ def csv_lines(analyses: Iterable[Named]) -> Iterator[str]:
 
 
 def table_lines(analyses: Iterable[Named]) -> Iterator[str]:
-    """Return a table of one line a face, and one for each picture without any."""
+    """Yield a table with one line per face, and one for each picture without any."""
     yield "face  gender       years  likely   group   score  file"
     for file, analysis in analyses:
         for number, reading in enumerate(analysis.readings, 1):
@@ -132,7 +135,7 @@ def _probabilities(reading: Reading) -> dict[str, float]:
 
 def _csv_row(values: Iterable[object]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer)  # ends lines with \r\n, and so puts both into quotes where a name has them
+    writer = csv.writer(buffer)  # ends lines with \r\n, and therefore quotes names that contain either
     writer.writerow([_harmless(value) if isinstance(value, str) else value for value in values])
     return buffer.getvalue().removesuffix("\r\n")
 

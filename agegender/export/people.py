@@ -17,11 +17,11 @@ COLUMNS = (
     *PROBABILITIES,
     *("gender", "gender_probability", "warnings"),
 )
-"""What a row of CSV holds: a person; columns that `agegender.export.faces` has too mean the same."""
+"""CSV columns; each row is a person. Shared columns mean the same as in `agegender.export.faces`."""
 
 
 def people_csv(people: Sequence[Person]) -> str:
-    """Return the header, after a mark for UTF-8, and one row a person who counts, lines ending in CR LF."""
+    """The header, after a byte order mark, and one row per person who counts, with CR LF line ends."""
     text = io.StringIO()
     text.write(MARK)
     writer = csv.writer(text)
@@ -49,9 +49,9 @@ def people_json(name: str, people: Sequence[Person]) -> str:
 
 
 def seen_object_line(track: Track, time_s: float, size_px: tuple[int, int]) -> str:
-    """Return one JSON object on a line: somebody who is in view now in a frame of this width and height.
+    """One JSON object on one line: somebody in view, in a frame of this width and height.
 
-    The track must have been read.
+    The track must have an estimate.
     """
     assert track.shown is not None
     box = track.box_at(track.last_seen_s)

@@ -1,1 +1,1 @@
-"""The models: which files they are, where they come from, and how they are verified."""
+"""The models: their files, their sources, and their verification."""

@@ -1,4 +1,4 @@
-"""Downloading one file: verified, never partial, never waited for in vain.
+"""Download a file: verified, never partial, and with a deadline.
 
 pooch and requests do the work. Added here: a deadline, which neither has for name resolution or a trickling
 server; a memory of failures; and errors in plain words.
@@ -35,7 +35,7 @@ SILENCE_S = 4.5
 """Seconds of silence after which a download is abandoned, shared by its servers: five in all."""
 
 CHUNK_BYTES = 65_536
-"""What counts as progress. A line slower than 13 kB/s is as good as silent: a visitor waits."""
+"""Minimum progress. A connection slower than 13 kB/s counts as silent, because a visitor is waiting."""
 
 RETRY_AFTER_S = 600.0
 """How long a failed download is not retried."""
@@ -50,10 +50,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 DISK = (*FULL, errno.EFBIG, errno.EROFS, errno.EIO)
 """Error numbers that come from writing a file and never from the network."""
 
-ASTRAY = "sends on to where nothing can be fetched"
+ASTRAY = "redirects to an address that cannot be fetched"
 REASONS = {
     "SSLError": "has no certificate that this machine trusts",
-    "ChunkedEncodingError": "broke off half-way",
+    "ChunkedEncodingError": "broke off halfway",
     "TooManyRedirects": ASTRAY,
     "InvalidSchema": ASTRAY,
     "InvalidURL": ASTRAY,
@@ -62,7 +62,7 @@ REASONS = {
     "FileNotFoundError": "does not have it",
     "NotADirectoryError": "does not have it",
 }
-"""What errors of requests and of opening a file mean, by class name."""
+"""Explanations of errors from requests and from opening a file, by class name."""
 
 
 class SourceError(Exception):
@@ -86,8 +86,8 @@ _failures: dict[Download, tuple[float, str]] = {}
 def download(wanted: Download, progress: Progress | None = None, *, retry: bool = False) -> None:
     """Download the file into its folder, replacing any of that name, once its SHA-256 is verified.
 
-    Raises `ModelError`, and leaves nothing behind, if no source has the file or the folder cannot take it.
-    The failure is remembered: for `RETRY_AFTER_S` it is raised again at once, unless `retry` is set.
+    Raises `ModelError`, and leaves nothing behind, if no source has the file or it cannot be saved. The
+    failure is remembered: for `RETRY_AFTER_S` it is raised again at once, unless `retry` is set.
     """
     failed_at, message = _failures.get(wanted, (-math.inf, ""))
     if not retry and time.monotonic() - failed_at < RETRY_AFTER_S:
@@ -104,7 +104,7 @@ def sweep(folder: Path) -> None:
     """Remove what killed downloads have left in a folder."""
     try:
         left = [place for place in folder.iterdir() if place.name.startswith(UNFINISHED)]
-    except OSError:  # it is not there yet, or may not be read: what comes next says so
+    except OSError:  # missing or unreadable: the next step reports it
         return
     for place in left:
         with suppress(OSError):
@@ -114,7 +114,7 @@ def sweep(folder: Path) -> None:
 
 
 def _try_sources(wanted: Download, progress: Progress | None) -> None:
-    import pooch  # here, as it takes a while and is seldom needed
+    import pooch  # lazy: slow to import and seldom needed
 
     pooch.get_logger().setLevel(logging.WARNING)
     silence_s, reasons = SILENCE_S / max(1, sum(map(is_url, wanted.sources))), []
@@ -131,13 +131,13 @@ def _try_sources(wanted: Download, progress: Progress | None) -> None:
             return
         except SourceError as error:
             reasons.append(f"{place} {error}")
-        except ValueError:  # so pooch says that the sum is wrong
+        except ValueError:  # pooch's error for a wrong checksum
             reasons.append(f"{place} has a damaged or different file under this name")
         except OSError as error:
             raise ModelError(_disk_message(error, wanted)) from error
     raise ModelError(
         f"{wanted.name} could not be fetched: {'; '.join(reasons)}. Check the network connection and try "
-        "again, or get the file elsewhere and set AGEGENDER_MIRROR to the folder that it lies in."
+        "again, or get the file elsewhere and set AGEGENDER_MIRROR to its folder."
     )
 
 
@@ -146,7 +146,7 @@ def _receive(
 ) -> None:
     """Write a source to a file; called by pooch. Raises `SourceError`, or `OSError` for a full disk.
 
-    A thread does the talking. Once abandoned, its file is closed and it cannot write anywhere.
+    The transfer runs in a thread. Once abandoned, its file is closed and it cannot write anywhere.
     """
     with Path(target).open("wb") as sink:
         sending = in_thread(partial(_send, source, sink, 2 * silence_s), "agegender-download")
@@ -174,7 +174,7 @@ def _send(source: str, sink: BinaryIO, timeout_s: float) -> None:
         if not is_url(source):
             with Path(source).open("rb") as stream:
                 return shutil.copyfileobj(stream, sink)
-        with ExitStack() as responses:  # pooch closes none, and one cut short would keep its socket
+        with ExitStack() as responses:  # pooch closes none, so a response cut short would keep its socket
 
             def keep(response: Response, **_: object) -> None:
                 responses.callback(response.close)

@@ -1,4 +1,4 @@
-"""The list of models, models/manifest.toml: what each one is, its files, sums and licence."""
+"""The list of models, models/manifest.toml: their files, checksums and licences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Role = Literal["detector", "estimator"]
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file of a model. Without `urls` it is bundled: it lies beside the manifest."""
+    """A file of a model. Without `urls` it is bundled, next to the manifest."""
 
     name: str
     sha256: str
@@ -30,8 +30,8 @@ class ModelFile:
 class ModelSpec:
     """A model's entry in the manifest.
 
-    `classes` has the labels of each classifying output, in its order. `folder` is the manifest's, where
-    bundled files are. `title`, `licence`, `source` and `input` are for display.
+    `classes` has the labels of each classifying output, in order. `folder` is the manifest's own, which holds
+    the bundled files. `title`, `licence`, `source` and `input` are for display.
     """
 
     name: str
@@ -51,10 +51,10 @@ class ModelSpec:
 
 
 def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
-    """Read the models by name, in the manifest's order. Raises `ModelError` if it makes no sense."""
+    """Read the models by name, in the manifest's order. Raises `ModelError` if the manifest is invalid."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # endlessly nested brackets
+    except (OSError, ValueError, RecursionError) as error:  # RecursionError: endlessly nested brackets
         raise ModelError(f"The list of models, {path}, cannot be read: {error}") from error
     specs = {name: _spec(name, table, path.parent) for name, table in tables.items()}
     names = [file.name for spec in specs.values() for file in spec.files]
@@ -63,7 +63,7 @@ def load_manifest(path: Path = MANIFEST) -> dict[str, ModelSpec]:
 
 
 def is_url(source: str) -> bool:
-    """Tell a source on the network from a path."""
+    """Tell a URL from a path."""
     return source.lower().startswith(("http://", "https://"))
 
 
@@ -88,17 +88,17 @@ def _spec(name: str, table: Any, folder: Path) -> ModelSpec:
 def _file(table: Any, model: str) -> ModelFile:
     _demand_keys(table, {"name", "sha256", "bytes", "urls"}, f"a file of {model}")
     name, sha256, size, urls = table["name"], table["sha256"], table["bytes"], table["urls"]
-    # A plain name, as it becomes a path in the cache.
-    _demand(_matches(r"\w[\w.-]*", name), f"{name!r}, which is no name for a file, for {model}")
+    # A plain name, because it becomes a path in the cache.
+    _demand(_matches(r"\w[\w.-]*", name), f"{name!r}, which is not a file name, for {model}")
     _demand(_matches(r"[0-9a-f]{64}", sha256), f"no SHA-256 for {name}")
     _demand(type(size) is int and size > 0, f"no number of bytes for {name}")
-    _demand(_are_texts(urls) and all(map(is_url, urls)), f"something that is no web address for {name}")
+    _demand(_are_texts(urls) and all(map(is_url, urls)), f"something other than a URL for {name}")
     return ModelFile(name, sha256, size, tuple(urls))
 
 
 def _demand_keys(table: Any, keys: set[str], of: str) -> None:
     found = set(table) if isinstance(table, dict) else set()
-    _demand(found == keys, f"for {of} not these keys and no others: {', '.join(sorted(keys))}")
+    _demand(found == keys, f"for {of} other keys than these: {', '.join(sorted(keys))}")
 
 
 def _demand(holds: bool, found_instead: str) -> None:

@@ -10,7 +10,7 @@ from agegender.errors import ModelError
 
 
 def onnx_session(path: Path) -> ort.InferenceSession:
-    """Open a session on the CPU, whose `run` may be called from many threads at once.
+    """Open a CPU session whose `run` may be called from many threads at once.
 
     It computes in the calling thread: visitors share the cores, and one picture is too little to split.
     Raises `ModelError` if ONNX Runtime cannot run the file.
@@ -24,5 +24,5 @@ def onnx_session(path: Path) -> ort.InferenceSession:
     options.log_severity_level = 3  # errors only
     try:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors have no other class in common
+    except Exception as error:  # ONNX Runtime's errors share no narrower class
         raise ModelError(f"{path} is not a model that can be run. Remove it and fetch it again.") from error

@@ -1,4 +1,4 @@
-"""Model files on this machine: whether they are here, where, and fetching the missing ones."""
+"""Model files on this machine: their status and paths, and fetching the missing ones."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def status(spec: ModelSpec) -> Status:
 
 
 def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = False) -> dict[str, Path]:
-    """Fetch a model; return the path of each file by its name, verified.
+    """Fetch a model; return the verified path of each file by name.
 
     `progress` is called in this thread with a file's name, the bytes received and its size. Raises
-    `ModelError`, which says what to do, if a file cannot be had: within seconds when the network is silent,
-    and immediately for ten minutes after that, unless `retry` is set.
+    `ModelError`, which says what to do, if a file cannot be had: within seconds if the network is silent, and
+    immediately for ten minutes after that, unless `retry` is set.
     """
     paths = {file.name: _path(spec, file) for file in spec.files}
     for file in spec.files:
@@ -52,7 +52,7 @@ def fetch(spec: ModelSpec, progress: Progress | None = None, *, retry: bool = Fa
 
 
 def _sources(file: ModelFile) -> tuple[str, ...]:
-    """Where to ask for the file, in order: the mirror, if any, then where it is published."""
+    """Sources of the file, in order: the mirror, if any, then its published URLs."""
     mirror = os.environ.get("AGEGENDER_MIRROR", "")
     if not mirror:
         return file.urls
@@ -71,7 +71,7 @@ def _path(spec: ModelSpec, file: ModelFile) -> Path:
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # nobody may look into its folder
+    except OSError:  # its folder is not readable
         return False
 
 
@@ -85,6 +85,6 @@ def _is_good(path: Path, file: ModelFile) -> bool:
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, _mtime_ns: int, _inode: int) -> str:
-    """SHA-256 of a file, computed once per state of it."""
+    """SHA-256 of a file, cached until the file changes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,1 +1,1 @@
-"""Faces over time to people: tracks, fused evidence, and who is seen when."""
+"""From faces in frames to people: tracks, fused estimates, and when each person is seen."""

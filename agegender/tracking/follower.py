@@ -1,4 +1,4 @@
-"""Following people through a video: detection on every frame, estimation only when it adds something."""
+"""Follow people through a video: detection on every frame, estimation only when it adds information."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ LIKE, SAME_COLOURS = 0.25, 0.6
 class Follower:
     """Follows the people in one video. Call it with frames in order, from one thread.
 
-    `budget_s` is about how long estimation may take a frame: with a slow estimator and many faces, those
-    that have waited longest come first. Without it every face that is due is estimated. `rest_s` is the
-    tracker's.
+    `budget_s` is the approximate time for estimation per frame: with a slow estimator and many faces, those
+    that have waited longest come first. Without it, every face that is due is estimated. `rest_s` is passed
+    to the tracker.
     """
 
     def __init__(self, analyzer: Analyzer, budget_s: float = math.inf, rest_s: float = GONE_S) -> None:
@@ -54,10 +54,10 @@ class Follower:
         self._thumbnail: NDArray[np.float32] | None = None
 
     def follow(self, image: Image, time_s: float, view: ViewOptions | None = None) -> tuple[Track, ...]:
-        """Take in an RGB frame; return all tracks, including those whose face is briefly lost.
+        """Process an RGB frame; return all tracks, including those whose face is briefly lost.
 
-        Only faces that `view` follows count, or all without it. Frames may change in size; after a cut
-        everybody is a new person.
+        Considers only the faces that `view` follows, or all without it. Frames may change in size; after a
+        cut, everybody is a new person.
         """
         self._notice_change(image)
         found = self._detect(image, time_s)
@@ -127,14 +127,14 @@ def _is_due(track: Track, time_s: float) -> bool:
 
 def thumbnail(image: Image) -> NDArray[np.float32]:
     """A tiny copy, (24, 32, 3), for `is_cut`."""
-    # Sampled first: averaging every pixel would cost more than it is worth.
+    # Subsampled first: averaging every pixel would cost more than it gains.
     steps = [max(1, side // of) for side, of in zip(image.shape[:2], (96, 128), strict=True)]
     sparse = np.ascontiguousarray(image[:: steps[0], :: steps[1]])
     return cv2.resize(sparse, (32, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
-    """Whether two thumbnails show different scenes.
+    """Return whether two thumbnails show different scenes.
 
     A pan keeps the colours and a change of light keeps the pattern; a cut keeps neither.
     """
@@ -149,6 +149,6 @@ def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
 
 
 def _histogram(thumbnail: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Share of the pixels in each of 4 × 4 × 4 colours, shape (64,)."""
+    """Fraction of the pixels in each of 4 × 4 × 4 colours, shape (64,)."""
     bins = (thumbnail / 64).astype(int).clip(0, 3) @ np.array([16, 4, 1])
     return np.histogram(bins, bins=64, range=(0, 64))[0] / float(bins.size)

@@ -1,14 +1,13 @@
-"""What many views of one face say together, and what of that is shown.
+"""Fuse many views of one face, and decide what to display.
 
-The rule. A view weighs the detector's score × size × how frontal the face is, each 0 to 1, and fades with
-time. Evidence is the weighted mean of the views: of the probabilities of the ranges, of years and of
-both ends of the interval, of the log-odds of gender, and of whether each warning holds. It is a mean and no
-product, as the frames of a video show the same picture over and over: a hundred of them know hardly more
-than one.
+The rule. A view's weight is the detector's score × size × frontality, each 0 to 1, and decays over time.
+Evidence is the weighted mean of the views: of range probabilities, of years and both ends of the interval, of
+the log-odds of gender, and of whether each warning applies. It is a mean and not a product because the frames
+of a video are nearly the same picture: a hundred of them hold hardly more information than one.
 
-What is shown follows the evidence for the first second. From then on a range or a gender stays until
-another one leads clearly and for some time, and figures move only when they have moved enough to matter. A
-warning comes when it holds for most of what is known, and goes when it holds for little of it.
+For the first second, the display follows the evidence. After that, a range or gender stays until another one
+leads clearly and for some time, and figures move only when they have changed enough to matter. A warning
+appears when it applies to most of the evidence, and disappears when it applies to little of it.
 """
 
 from __future__ import annotations
@@ -21,35 +20,36 @@ from agegender.estimation.quality import frontality
 from agegender.types import RANGES, WARNINGS, Age, Estimate, Face, Gender
 
 FADE_S = 6.0
-"""After this long a view weighs 1/e of what it did."""
+"""Time constant of a view's decay, to 1/e of its weight."""
 
 ENOUGH_PX = 96.0
-"""The shorter side of a face from which on more pixels tell nothing new."""
+"""Shorter side of a face from which on more pixels add no information."""
 
 
 SETTLE_S = 1.0
-"""For how long what is shown of a new track follows the evidence freely."""
+"""How long the display of a new track follows the evidence freely."""
 
 LEAD, LEAD_S = 0.2, 2.0
-"""By how much another range or gender must be more probable, and for how long, to be shown instead.
+"""How much more probable another range or gender must be, and for how long, to replace the one displayed.
 
-For a range that counts against all before it: half of the probability lies beyond where it begins."""
+For a range, all ages beyond the displayed one count against the rest: they must be more than half.
+"""
 
 STEP_YEARS, STEP_PROBABILITY = 1.0, 0.03
-"""How far the evidence must have moved for the figures that are shown to follow."""
+"""Minimum change of the evidence for the displayed figures to follow."""
 
 WARN_FROM, WARN_TO = 0.6, 0.3
-"""A warning is shown from the one part of the evidence on, by weight, until it falls below the other."""
+"""A warning appears at the first fraction of the evidence, by weight, and stays until below the second."""
 
 LOG_ODDS_LIMIT = 6.0  # 99.75 %: one view that is certain must not outweigh all others
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What views say together up to `at_s`: their weighted mean, and the sum of their weights.
+    """Fused views up to `at_s`: their weighted mean, and the sum of their weights.
 
-    `probabilities` belong to the eight ranges; `years`, `low` and `high` are years; `log_odds` are those of
-    'Female'; `warned` has, for each of `WARNINGS`, the part of the weight for which it holds.
+    `probabilities` are those of the eight ranges; `years`, `low` and `high` are in years; `log_odds` are
+    those of 'Female'; `warned` has, for each of `WARNINGS`, the fraction of the weight to which it applies.
     """
 
     probabilities: tuple[float, ...]
@@ -72,12 +72,12 @@ class Evidence:
         return Gender(1 / (1 + math.exp(-self.log_odds)))
 
     def warnings(self, before: Collection[str] = ()) -> tuple[str, ...]:
-        """The warnings that hold for most of the evidence, or still for some where they did before."""
+        """The warnings that apply to most of the evidence, or still to some if they applied `before`."""
         parts = zip(WARNINGS, self.warned, strict=True)
         return tuple(name for name, part in parts if part >= (WARN_TO if name in before else WARN_FROM))
 
     def mixed(self, other: Evidence, share: float, weight: float) -> Evidence:
-        """Return the mean with other evidence, of which `share` (0 to 1) comes from the other one."""
+        """Weighted mean with other evidence, whose share is `share` (0 to 1)."""
 
         def mix(old: float, new: float) -> float:
             return old + share * (new - old)
@@ -96,11 +96,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person is told of a track: an age, a gender and warnings that hold still.
+    """What is displayed for a track: a stabilised age, gender and warnings.
 
-    Each is the evidence of the last moment at which it agreed with the label that is held, so that years
-    never contradict the range. `age_rival_s` and `gender_rival_s` say since when another label has led
-    clearly, or None.
+    Each is the evidence at the last moment when it agreed with the displayed label, so that years never
+    contradict the range. `age_rival_s` and `gender_rival_s` are when another label took a clear lead, or
+    None.
     """
 
     age: Age
@@ -117,7 +117,7 @@ def add_view(
     time_s: float,
     warnings: Collection[str] = (),
 ) -> Evidence:
-    """Return the evidence with one more view, which weighs `weight` (above 0) at the time `time_s`."""
+    """Add a view of weight `weight` (above 0) at `time_s` to the evidence."""
     age, gender = estimate
     p_female = min(max(gender.p_female, 1e-6), 1 - 1e-6)
     log_odds = min(max(math.log(p_female / (1 - p_female)), -LOG_ODDS_LIMIT), LOG_ODDS_LIMIT)
@@ -130,7 +130,7 @@ def add_view(
 
 
 def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: float) -> Shown:
-    """Return what is shown from now on, given what was shown and the evidence."""
+    """Update what is displayed from the evidence."""
     age, gender = evidence.age, evidence.gender
     if shown is None or time_s - first_seen_s <= SETTLE_S:
         return Shown(age, gender, warnings=evidence.warnings())
@@ -147,13 +147,13 @@ def show(shown: Shown | None, evidence: Evidence, time_s: float, first_seen_s: f
 
 
 def view_weight(face: Face) -> float:
-    """Return how much a view of a face is worth, above 0 and up to 1."""
+    """Weight of a view of a face, above 0 and up to 1."""
     size = min(1.0, min(face.box.width, face.box.height) / ENOUGH_PX)
     return max(1e-3, face.score * size * frontality(face))
 
 
 def _age_lead(shown: Age, age: Age) -> float:
-    """Return by how much more probable it is to be beyond the range that is shown than in it or before it."""
+    """Lead of the ages beyond the displayed range, on the side of the new one, over all others."""
     held, leading = RANGES.index(shown.range), RANGES.index(age.range)
     beyond = age.probabilities[held + 1 :] if leading > held else age.probabilities[:held]
     return 2 * sum(beyond) - 1

@@ -1,4 +1,4 @@
-"""Who is seen when in a video, gathered frame by frame."""
+"""The people in a video and when they are seen, gathered frame by frame."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Span = tuple[float, float]
 """(start, end) in seconds from the beginning of the video."""
 
 LIVED_S = 1.0
-"""A doubtful face counts when it has been in view for so long."""
+"""Time in view after which a doubtful face counts."""
 
 MAX_PEOPLE = 200
-"""At most this many are kept, those seen longest: each takes a few kilobytes."""
+"""Maximum number of people kept, those seen longest: each takes a few kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is seen in a video: the number that boxes bear, what all views of the face say together,
-    when the person is in view, the best view of the face as a small JPEG file, and the warnings that hold
-    for most views.
+    """A person seen in a video.
 
-    Who is both doubtful and seen for a moment only does not count, and has no number but 0.
+    `number` is the one on the person's boxes, `age` and `gender` are fused over all views, `spans` is when
+    the person is in view, `crop` is the best view of the face as a small JPEG file, and `warnings` apply to
+    most views. A person seen only doubtfully and briefly does not count, and has number 0.
     """
 
     number: int
@@ -40,7 +40,7 @@ class Person:
 
     @property
     def counted(self) -> bool:
-        """Whether the person counts, or is as likely a mistake of the detector."""
+        """Return whether the person counts, rather than being a likely false detection."""
         return self.number > 0
 
     @property
@@ -62,9 +62,9 @@ class _Seen:
 
 
 class Sightings:
-    """Gathers tracks of frame after frame. Who is found once only is taken for a mistake of the detector.
+    """Gathers tracks frame by frame. A face found only once is taken as a false detection.
 
-    People are numbered when they begin to count, so that their numbers have no gaps.
+    People are numbered when they begin to count, so that numbers have no gaps.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Sightings:
         self._forget({track.number for track in tracks})
 
     def number_of(self, track_number: int) -> int:
-        """Return the number of a track's person; 0 as long as it does not count."""
+        """Number of the track's person; 0 while it does not count."""
         seen = self._seen.get(track_number)
         return seen.number if seen else 0
 
@@ -102,7 +102,7 @@ class Sightings:
             spans[-1] = (spans[-1][0], time_s)
 
     def people(self) -> tuple[Person, ...]:
-        """Return everybody who was seen, in the order of their numbers, and then who does not count."""
+        """Everybody who was seen: in order of number, then those who do not count."""
         least = min(2, self._frames)
         for _, seen in sorted(self._seen.items()):
             self._count(seen, least)
@@ -116,7 +116,7 @@ class Sightings:
         return tuple(sorted(known, key=lambda person: person.number or math.inf))
 
     def _count(self, seen: _Seen, least: int) -> None:
-        """Give somebody a number who was found often enough, and either surely or for long."""
+        """Number somebody who was found often enough, and either with confidence or for long."""
         if seen.number or seen.sightings < least or seen.evidence is None:
             return
         longest_s = max((end_s - start_s for start_s, end_s in seen.spans), default=0.0)
@@ -147,12 +147,12 @@ class Sightings:
                 del self._seen[number]
 
     def _worth(self, number: int) -> tuple[bool, int]:
-        """Return a measure of how much is lost with somebody."""
+        """Sort key for how much would be lost by dropping somebody."""
         return self._seen[number].number > 0, self._seen[number].sightings
 
 
 def whole(before: Evidence | None, now: Evidence) -> Evidence:
-    """Evidence of the whole video. A track's own fades, so its end would outweigh all before."""
+    """Evidence over the whole video: a track's own decays, so its end would outweigh everything before."""
     if before is None:
         return now
     weight = before.weight + now.weight

@@ -1,4 +1,4 @@
-"""Linking faces across the frames of a video into tracks.
+"""Link faces across the frames of a video into tracks.
 
 Time comes with each frame, in seconds from any start, so that a live camera and a file work alike.
 """
@@ -16,17 +16,19 @@ BRIDGE_S = 0.8
 """How long a face may be lost, behind a hand or in motion blur, and still be the same person."""
 
 BRIDGE_FRAMES = 2
-"""A track survives at least this many misses: frames may come slowly."""
+"""Minimum number of misses a track survives, because frames may come slowly."""
 
 GONE_S = 5.0
-"""After a pause this long everybody is somebody new."""
+"""Length of a pause after which everybody is somebody new."""
 
 SURE_SCORE = 0.85
-"""A face that was found with this score at its best is no doubtful one."""
+"""Best score from which a face is no longer doubtful."""
 
 SAME_PLACE = 0.5
-"""What is doubtful and turns up with this much overlap (IoU) where something doubtful was lost less than
-`GONE_S` ago is the same: a patch of the background that the detector takes for a face now and then."""
+"""Overlap (IoU) at which a doubtful face is the same as one lost less than `GONE_S` ago.
+
+Such faces tend to be a patch of background that the detector takes for a face now and then.
+"""
 
 REACH, REACH_PER_S = 0.7, 1.0
 """How far from its expected place a face may turn up, in face sides: at once, and per second since."""
@@ -71,7 +73,7 @@ class Track:
         return self.last_seen_s - self.first_seen_s
 
     def in_view(self, time_s: float) -> bool:
-        """Whether the person was detected at `time_s` or shortly before."""
+        """Return whether the person was detected at `time_s` or shortly before."""
         return time_s - self.last_seen_s <= STEADY_S
 
     def box_at(self, time_s: float) -> Box:
@@ -85,15 +87,15 @@ class Track:
         """The reading to display, with the face where it is expected; None before the first estimate."""
         if self.shown is None:
             return None
-        # Without landmarks: they belong to the frame in which they were detected.
+        # Without landmarks, which belong to the frame in which they were detected.
         face = Face(self.box_at(time_s), self.face.score)
         return Reading(face, self.shown.age, self.shown.gender, self.shown.warnings)
 
 
 class Tracker:
-    """Gives each face of frame after frame the number of its person. Numbers count from 1.
+    """Assigns each face in a sequence of frames the number of its person, from 1.
 
-    `rest_s` is for how long what is doubtful is known again in the same place.
+    `rest_s` is how long a doubtful face is remembered for recognition in the same place.
     """
 
     def __init__(self, rest_s: float = GONE_S) -> None:
@@ -103,7 +105,7 @@ class Tracker:
         self._last_number = 0
 
     def update(self, faces: Sequence[Face], time_s: float) -> tuple[Track, ...]:
-        """Take in the faces of a frame; return all tracks. Those not detected in it have `missed` > 0."""
+        """Process the faces of a frame; return all tracks. Those not detected in it have `missed` > 0."""
         kept = [track for track in self.tracks if time_s - track.last_seen_s <= GONE_S]
         found = assign([track.box_at(time_s) for track in kept], _gaps(kept, time_s), faces)
         tracks, lost = [], [track for track in self._lost if time_s - track.last_seen_s <= self._rest_s]
@@ -125,7 +127,7 @@ class Tracker:
         return Track(self._last_number, face, face.box, (0.0, 0.0, 0.0, 0.0), time_s, time_s)
 
     def _come_back(self, face: Face, lost: list[Track], time_s: float) -> Track | None:
-        """Return what was lost in the place of a doubtful face, and take it out of the list."""
+        """Revive the lost track at the place of a doubtful face, if any, and remove it from `lost`."""
         doubtful = [track for track in lost if track.face.score < SURE_SCORE]
         best = max(doubtful, key=lambda track: track.face.box.iou(face.box), default=None)
         if best is None or face.score >= SURE_SCORE or best.face.box.iou(face.box) < SAME_PLACE:
@@ -134,14 +136,14 @@ class Tracker:
         return _seen(best, face, time_s)
 
     def learn(self, number: int, estimate: Estimate, time_s: float, warnings: Collection[str] = ()) -> None:
-        """Add an estimate of a track's face, and its warnings, to the evidence on the person."""
+        """Add an estimate of a track's face, and its warnings, to the person's evidence."""
         self.tracks = tuple(
             _viewed(track, estimate, time_s, warnings) if track.number == number else track
             for track in self.tracks
         )
 
     def scale(self, ratio: float) -> None:
-        """Rescale all tracks: cameras change their resolution in mid-stream."""
+        """Rescale all tracks: cameras change their resolution mid-stream."""
         self.tracks = tuple(_scaled(track, ratio) for track in self.tracks)
         self._lost = tuple(_scaled(track, ratio) for track in self._lost)
 
@@ -185,7 +187,7 @@ def _seen(track: Track, face: Face, time_s: float) -> Track:
     found, expected = _sides(face.box), _sides(track.box_at(time_s))
     errors = [new - old for new, old in zip(found, expected, strict=True)]
     smooth = [new - (1 - FOLLOW) * error for new, error in zip(found, errors, strict=True)]
-    # After a pause, or with no time between, the speed is unknown.
+    # After a pause, or without any time in between, the speed is unknown.
     steer = STEER / elapsed_s if 0 < elapsed_s <= COAST_S else 0.0
     keep = 1.0 if elapsed_s <= COAST_S else 0.0
     left, top, right, bottom = (

@@ -1,1 +1,1 @@
-"""What the pages share. Only here and in the pages themselves is Streamlit imported."""
+"""Code shared by the pages. Only this package and the pages themselves import Streamlit."""

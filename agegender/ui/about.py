@@ -1,4 +1,4 @@
-"""What the page About shows: the pipeline step by step on a sample, its background, licences."""
+"""Content of the About page: the pipeline step by step on a sample, its background, licences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agegender.evaluation import charts
 from agegender.imaging.io import decode, encode_jpeg, encode_png
 from agegender.models.manifest import is_url, load_manifest
 from agegender.places import SAMPLES
-from agegender.text import about, data_url, escape
+from agegender.text import NO_FACE, about, data_url, escape
 from agegender.types import RANGES, Face, Image, Reading
 from agegender.ui import loader
 from agegender.ui.face_cards import age_bars, gender_words
@@ -26,7 +26,7 @@ SAMPLE = SAMPLES / "astronaut.png"
 
 
 def show_steps(detector: str) -> Steps | None:
-    """Show what the pipeline makes of the sample, step by step; None where no face is found in it."""
+    """Walk through the pipeline on the sample picture; None if no face is found in it."""
     data = SAMPLE.read_bytes()
     readings = preview(data, loader.analyzer(detector)).analysis.readings
     if not readings:
@@ -59,19 +59,19 @@ def show_steps(detector: str) -> Steps | None:
     st.markdown(f"**4 · Estimated: {told}, {gender_words(readings[0].gender)}**")
     st.html(age_bars(age))
     st.caption(
-        "The built-in model gives every year of age a probability; here they are summed up in eight groups. "
+        "The built-in model gives every year of age a probability; here they are summed into eight groups. "
         "The best estimate is their mean; the likely range holds the middle 80 %. It says “looks”, not “is”."
     )
     return steps
 
 
 def square(file: bytes, alt: str, kind: str = "image/jpeg") -> str:
-    """Return a square picture as HTML; its place is there before it is."""
+    """Square picture as HTML whose space is reserved before it loads."""
     return f"<img class='square' src='{data_url(file, kind)}' width='512' height='512' alt='{alt}'>"
 
 
 def show_background(steps: Steps | None) -> None:
-    """Show what a course on the subject begins with."""
+    """Show the background that an introductory course would cover."""
     with st.expander("Computer vision and OpenCV", icon=":material/visibility:"):
         st.markdown(
             "Computer vision gets from pixels to meaning: is there a face, where is it, what does it look "
@@ -99,12 +99,12 @@ def show_background(steps: Steps | None) -> None:
             "([2015](https://talhassner.github.io/home/publication/2015_CVPR)) therefore had two "
             "convolutional nets choose among classes: eight age groups of the Adience benchmark, with gaps "
             "between them, and two genders. This app began with their nets, and they are still in the "
-            "sidebar. The built-in model gives a probability for every year; the eight groups are summed up "
-            "from those."
+            "sidebar. The built-in model gives a probability for every year; the eight groups are sums "
+            "of those."
         )
     with st.expander("What apparent age means", icon=":material/face:"):
         st.markdown(
-            "Apparent age is how old people would guess somebody is who see nothing but this photo. Light, "
+            "Apparent age is how old somebody looks to people who see nothing but this photo. Light, "
             "make-up, a beard, illness and the camera all change it. The true age is on a birth certificate, "
             "not in a face."
         )
@@ -115,28 +115,28 @@ HARD = {
     "barbara_jordan.jpg": ("Barbara Jordan, about 40", "Female", (35, 45)),
     "hiram_revels.jpg": ("Hiram Revels, in his forties", "Male", (40, 49)),
 }
-"""Samples that are hard, by file: who is on them, and of what gender and age, as is known from elsewhere."""
+"""Samples the models find hard, by file: who they show, and gender and age as documented elsewhere."""
 
 
 def show_fails(analyzer: Analyzer) -> None:
-    """Show how hard samples are read just now, where that is wrong, and why."""
+    """Show the current estimates for the hard samples, where they are wrong, and why."""
     for place, (file, (who, gender, years)) in zip(st.columns(len(HARD)), HARD.items(), strict=True):
         shown = preview((SAMPLES / file).read_bytes(), analyzer)
         readings = shown.analysis.readings
-        read = verdict(readings[0], gender, years) if readings else "no face found"
+        read = verdict(readings[0], gender, years) if readings else NO_FACE
         image = f"<img src='{data_url(shown.thumb)}' height='220' alt='{who}'>"
         place.html(f"<figure class='map'>{image}<figcaption><b>{who}</b><br>{read}</figcaption></figure>")
     st.markdown(
-        "It learnt from photos that people labelled, most of them of young adults. What is rare among them "
-        "is read as what it resembles: short hair, a cap or a uniform went mostly with men, and there were "
-        "few old women, few people with dark skin in strong light, and hardly any old photos. It "
-        "states a high probability all the same, as nothing ever told it that it was wrong there. The Lab "
-        "lets you look for more."
+        "It learnt from photos that people labelled, most of them of young adults. It takes what was rare "
+        "among them for what it resembles: short hair, a cap or a uniform mostly meant a man, and there were "
+        "few old women, few people with dark skin in strong light, and hardly any old photos. It still "
+        "states a high probability, because nothing ever taught it that it is wrong there. Find more in the "
+        "Lab."
     )
 
 
 def verdict(reading: Reading, gender: str, years: tuple[int, int]) -> str:
-    """Return how a face is read, and what of that is wrong."""
+    """Describe an estimate and which parts of it are wrong."""
     age = reading.age
     told = f"read as {gender_words(reading.gender)}, {about(age.years, age.low, age.high)}"
     wrong = ["gender wrong"] if reading.gender.label != gender else []
@@ -146,7 +146,7 @@ def verdict(reading: Reading, gender: str, years: tuple[int, int]) -> str:
 
 
 def show_licences() -> None:
-    """List the models with their licences and where they come from, then the rest."""
+    """List the models with their licences and sources, then everything else."""
     lines = []
     for spec in load_manifest().values():
         source = f"[source]({spec.source})" if is_url(spec.source) else escape(spec.source)
@@ -158,19 +158,19 @@ def show_licences() -> None:
 
 
 CROP_PX = 112
-"""The side of the crops that the bundled net takes."""
+"""Side of the crop that the bundled net takes."""
 
 
-# Sobel's filter for edges that run from top to bottom; turned, for those that run across.
+# Sobel filter for vertical edges; transposed, for horizontal ones.
 SOBEL = np.array([(-1, 0, 1), (-2, 0, 2), (-1, 0, 1)], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What the pipeline makes of one face: the picture, box and landmarks on it, the crop for the net.
+    """Each step of the pipeline for one face, as encoded files.
 
-    And what two filters make of the crop: edges that run down and edges that run across. All are files,
-    PNG where every pixel of the crop counts and JPEG elsewhere.
+    The picture, the picture with box and landmarks, the crop that goes into the net, and that crop filtered
+    for vertical and for horizontal edges. PNG where every pixel of the crop matters, JPEG elsewhere.
     """
 
     seen: bytes
@@ -180,14 +180,14 @@ class Steps:
 
 
 def picture_steps(image: Image, face: Face) -> Steps:
-    """Return the steps as pictures, of an RGB image and a face that was found in it."""
+    """Render the steps for a face found in an RGB image."""
     crop = align(image, face, CROP_PX)
     edges = encode_png(filtered(crop, SOBEL)), encode_png(filtered(crop, SOBEL.T.copy()))
     return Steps(encode_jpeg(image), encode_jpeg(with_landmarks(image, face)), encode_png(crop), edges)
 
 
 def with_landmarks(image: Image, face: Face) -> Image:
-    """Return a copy of the RGB image with the face's box and, where it has some, its landmarks."""
+    """Copy of the RGB image with the face's box and, if it has any, its landmarks."""
     drawn = np.array(image, order="C")
     draw_box(drawn, face.box, NEUTRAL, text_px=face.box.width / 3)  # thick, as the picture is shown small
     radius_px = max(2, round(face.box.width / 20))
@@ -198,7 +198,7 @@ def with_landmarks(image: Image, face: Face) -> Image:
 
 
 def filtered(crop: Image, kernel: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Image:
-    """Return how strongly each place of an RGB crop answers to a small filter: white is most, black none."""
+    """Absolute response of an RGB crop to a small filter, from black (none) to white (strongest)."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     answer = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))
     scaled = np.minimum(255, answer * (255 / max(1.0, float(np.percentile(answer, 99)))))

@@ -1,4 +1,4 @@
-"""Analysed pictures as files to keep: annotated ones in a ZIP, results as the command line gives them."""
+"""Downloads: annotated pictures as a ZIP, results in the formats of the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agegender.ui.previews import annotated_original
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as its owner gave it, name and file, and all that was read from it."""
+    """An uploaded picture, with its name and file, and its analysis."""
 
     name: str
     data: bytes
@@ -26,13 +26,13 @@ class Picture:
 
 
 def zipped(pictures: Sequence[Picture], look: ViewOptions) -> bytes:
-    """Return a ZIP of the pictures in their own size, annotated, as JPEG files without metadata.
+    """Pack the pictures, annotated at full size, into a ZIP of JPEG files without metadata.
 
-    Only one picture at a time is held decoded. One with a side too long for JPEG is left out.
+    Only one picture is decoded at a time. A picture with a side too long for JPEG is left out.
     """
     file = BytesIO()
     names = saved_names([picture.name for picture in pictures])
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # JPEG files get no smaller
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # JPEG does not compress any further
         for name, picture in zip(names, pictures, strict=True):
             try:
                 archive.writestr(name, annotated_original(picture.data, picture.analysis, look))
@@ -42,15 +42,15 @@ def zipped(pictures: Sequence[Picture], look: ViewOptions) -> bytes:
 
 
 def saved_names(names: Iterable[str]) -> Iterator[str]:
-    """Return a name for each annotated picture, none twice: 'ada-faces.jpg', 'ada-faces-2.jpg'.
+    """Yield a unique file name for each annotated picture: 'ada-faces.jpg', 'ada-faces-2.jpg'.
 
-    They are made of letters, digits and harmless signs, and lead into no other folder.
+    Names consist of letters, digits and harmless punctuation, and cannot point to another folder.
     """
     taken: set[str] = set()
     for name in names:
         stem = re.sub(r"[^\w .()-]", "_", PurePath(name).stem)[:80].strip(" .") or "picture"
         number, saved = 1, f"{stem}-faces.jpg"
-        while saved.casefold() in taken:  # some systems take 'A' for 'a'
+        while saved.casefold() in taken:  # some file systems ignore case
             number += 1
             saved = f"{stem}-faces-{number}.jpg"
         taken.add(saved.casefold())
@@ -58,12 +58,12 @@ def saved_names(names: Iterable[str]) -> Iterator[str]:
 
 
 def as_csv(pictures: Iterable[Picture], look: ViewOptions) -> bytes:
-    """Return one row a face, as `export.csv_lines` writes it."""
+    """One CSV row per face, as written by `export.csv_lines`."""
     return "".join(f"{line}\n" for line in csv_lines(_named(pictures, look))).encode()
 
 
 def as_json(pictures: Iterable[Picture], look: ViewOptions) -> bytes:
-    """Return one JSON object a picture, each on a line of its own, as `export.json_lines` writes it."""
+    """One JSON object per picture and line, as written by `export.json_lines`."""
     return "".join(f"{line}\n" for line in json_lines(_named(pictures, look))).encode()
 
 

@@ -1,4 +1,4 @@
-"""An analysed photo as HTML: its faces framed, and a card for each of them, or a tile in a crowd."""
+"""An analysed photo as HTML: faces boxed, with a card for each face, or a tile when there are many."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from agegender.ui.previews import Preview, annotated_preview, kept_crops
 TALLEST_PX = 560
 
 FACE_PX = 88
-"""How wide the crop of a face is shown on its card."""
+"""Displayed width of the face crop on a card."""
 
 TILE_PX = 72
 
 CROWD = 7
-"""From so many faces on, each gets a tile in place of a card."""
+"""Number of faces from which tiles replace cards."""
 
 BESIDE_PX = 640
-"""How wide a photo may be that has its cards beside it."""
+"""Maximum width of a photo that has its cards beside it."""
 
 LARGER = 2
-"""How many times its own size a small photo is shown at most."""
+"""Maximum enlargement of a small photo."""
 
 CAUTION = "Treat this estimate with caution."
 
@@ -39,10 +39,10 @@ def show_preview(
     tallest_px: int = TALLEST_PX,
     order: Sequence[int] | None = None,
 ) -> None:
-    """Show a photo with its faces framed and a card for each, numbered as in the photo.
+    """Show a photo with boxed faces and a card for each, numbered as in the photo.
 
-    Pointing at a face makes its card stand out and the other way round. `key` tells several photos apart;
-    `order` are the places of the faces that get a card, all of them where it is not given.
+    Hovering over a face highlights its card and vice versa. `key` distinguishes several photos on a page;
+    `order` lists the indices of the faces that get a card, all by default.
     """
     analysis = look.shown(shown.analysis)
     photo, crops = annotated_preview(shown, look), kept_crops(shown, look)
@@ -57,7 +57,7 @@ def photo_html(
     tallest_px: int,
     order: Sequence[int] | None = None,
 ) -> str:
-    """Return a photo with what is shown of it, `photo` and `crops` being JPEG files."""
+    """HTML of a photo with its boxes and cards; `photo` and `crops` are JPEG files."""
     order = range(len(crops)) if order is None else order
     crowd, count = len(order) >= CROWD, plural(len(crops), "face")
     shape = analysis.width_px / analysis.height_px
@@ -84,11 +84,11 @@ def photo_html(
 def card(
     reading: Reading, crop: bytes, number: int | None, small: bool = False, turned_degrees: int = 0
 ) -> str:
-    """Return what was read of a face: crop, age, gender, a word of caution and the chart of the ranges."""
+    """A face's card: crop, age, gender, any note of caution, and the chart of the age groups."""
     name = f"Face {number}" if number else "The face"
     caution = f"<p class='caution'>⚠ {sentence(reading.warnings)} {CAUTION}</p>" if reading.warnings else ""
     if turned_degrees:
-        caution += f"<p class='caution'>↻ Read with the photo turned by {turned_degrees}°.</p>"
+        caution += f"<p class='caution'>↻ Analysed with the photo turned by {turned_degrees}°.</p>"
     side_px = TILE_PX if small else FACE_PX
     size = f"width='{side_px}' height='{side_px}'"
     image = f"<img class='crop' src='{data_url(crop)}' {size} alt='{name}, cut out'>"
@@ -104,7 +104,7 @@ def card(
 
 
 def age_html(age: Age) -> str:
-    """Return an age in the one order that all of the app has: years, then the interval, then the range."""
+    """Format an age the way the whole app does: years, then the interval, then the range."""
     return (
         f"<p class='years'><b>about {age.years:.0f}</b> · likely {age.low:.0f}–{age.high:.0f}</p>"
         f"<p><small>group {age.range}, {percent(age.range_probability)}</small></p>"
@@ -112,11 +112,11 @@ def age_html(age: Age) -> str:
 
 
 def gender_words(gender: Gender) -> str:
-    """Return 'Female 97 %'."""
+    """Format a gender as 'Female 97 %'."""
     return f"{gender.label} {percent(gender.probability)}"
 
 
-# A light and a dark line, of which one is seen on any picture; and one that is seen in both themes.
+# A light line and a dark one, so that one shows on any picture; and a colour visible in both themes.
 BOX_LIT = "outline:3px solid #FFFFFF;box-shadow:0 0 0 6px #2F5BD0"
 
 
@@ -124,7 +124,7 @@ CARD_LIT = "outline:3px solid #5B82F0"
 
 
 def overlay(analysis: Analysis) -> str:
-    """Return HTML that lays a box over each face of a photo, for a mouse, a finger or the keyboard."""
+    """HTML that puts a box over each face of a photo, reachable by mouse, touch and keyboard."""
     boxes = "".join(
         f"<div role='img' tabindex='0' aria-label='Face {number} in the photo' "
         f"style='{place(reading.face.box, analysis.width_px, analysis.height_px)}'></div>"
@@ -134,14 +134,14 @@ def overlay(analysis: Analysis) -> str:
 
 
 def _link(key: str, number: int, nth: int) -> str:
-    """Return the style that makes a box and its card, the n-th one, stand out when one is pointed at."""
+    """CSS that highlights a box and its card, the n-th one, when either is hovered over."""
     box, its = f".face-boxes>:nth-child({number})", f".faces>:nth-child({nth})"
     pointed_at = f".of-{key}:has({its}:hover,{box}:is(:hover,:focus))"
     return f"{pointed_at} {its}{{{CARD_LIT}}}{pointed_at} {box}{{{BOX_LIT}}}"
 
 
 def place(box: Box, width_px: int, height_px: int) -> str:
-    """Return how far the sides of a box are from those of the photo that it lies in, as style."""
+    """CSS offsets of a box from the sides of its photo."""
     shares = {
         "left": box.left / width_px,
         "top": box.top / height_px,
@@ -152,15 +152,15 @@ def place(box: Box, width_px: int, height_px: int) -> str:
 
 
 GENDERS = ("Female", "Male")
-"""In the order in which charts and tables have them."""
+"""The order used in charts and tables."""
 
 
 FEW = 5
-"""So many faces there have to be for a chart of all of them."""
+"""Minimum number of faces for a chart of their ages."""
 
 
 def age_bars(age: Age) -> str:
-    """Return how probable each of the eight ranges is; the one that is told stands out."""
+    """Bar chart of the probabilities of the eight ranges, with the reported range highlighted, as HTML."""
     most = max(age.probabilities)
     columns = "".join(
         f"<span class='{'told' if name == age.range else ''}'>{_label(p)}"
@@ -178,14 +178,14 @@ def _label(probability: float) -> str:
 
 
 def count_ages(readings: Iterable[Reading]) -> dict[str, list[int]]:
-    """Return, for each gender that was seen, how many faces are in each of the eight ranges."""
+    """Count the faces in each of the eight ranges, for each gender present."""
     counts = Counter((reading.gender.label, reading.age.range) for reading in readings)
     seen = {gender: [counts[gender, name] for name in RANGES] for gender in GENDERS}
     return {gender: numbers for gender, numbers in seen.items() if any(numbers)}
 
 
 def ages_chart(counts: dict[str, list[int]]) -> str:
-    """Return how many faces of each gender are in each range: one chart, a bar a gender, as HTML."""
+    """Chart of faces per age range, with one bar per gender, as HTML."""
     most = max((number for numbers in counts.values() for number in numbers), default=1)
     key = "".join(f"<i class='{name.lower()}'></i>{name} · {sum(n)}" for name, n in counts.items())
     columns = ""
@@ -201,7 +201,7 @@ def ages_chart(counts: dict[str, list[int]]) -> str:
 
 
 def ages_description(counts: dict[str, list[int]]) -> str:
-    """Return in words what the chart shows."""
+    """Describe the chart in words."""
     told = (
         f"{gender}: " + ", ".join(f"{name}: {n}" for name, n in zip(RANGES, numbers, strict=True) if n)
         for gender, numbers in counts.items()

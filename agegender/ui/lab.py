@@ -1,4 +1,4 @@
-"""The Lab: one face, changed by sliders, and what the models make of it."""
+"""The Lab: change one face with sliders and see how the models respond."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from agegender.imaging.geometry import margin_crop
 from agegender.imaging.io import encode_png
 from agegender.models import store
 from agegender.models.manifest import load_manifest
-from agegender.text import data_url, escape
+from agegender.text import NO_FACE, data_url, escape
 from agegender.types import Estimate, Estimator, Image
 from agegender.ui import loader, uploads
 from agegender.ui.face_cards import CAUTION, age_bars, age_html, gender_words
 from agegender.ui.previews import decode_upload, preview
 
 BIND: dict[str, Any] = {"bind": "query-params"}
-"""Keeps a choice in the address of the page, which so brings back sample and sliders."""
+"""Keeps a choice in the page's URL, so that the link restores sample and sliders."""
 
 SEEN_PX = 112
-"""The side of the crop that the built-in model takes."""
+"""Side of the crop that the built-in model takes."""
 
 MADE_OF = {
     "apparent": (
         "The aligned face. The model gives a probability for every year of age and one for gender; the "
-        "years are summed up in eight groups."
+        "years are summed into eight groups."
     ),
     "levi-hassner": (
         "One view: the box with a margin. One net chooses among the eight groups, another between two "
@@ -46,7 +46,7 @@ MADE_OF = {
 
 
 def choose_face(analyzer: Analyzer) -> Cut | None:
-    """Draw the choice of a face: of a sample, of a photo of this session or of a snapshot."""
+    """Draw the choice of a face, from a sample, a photo of this session or a snapshot."""
     photos = {title: uploads.sample(file) for file, title in uploads.GALLERY.items()}
     photos |= {photo.name: photo for photo in uploads.photos() if photo not in photos.values()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -61,7 +61,7 @@ def choose_face(analyzer: Analyzer) -> Cut | None:
         st.error(escape(str(error)))
         return None
     if not readings:
-        st.info("No face found in this photo. Choose another one.")
+        st.info(f"{NO_FACE.capitalize()} in this photo. Choose another one.")
         return None
     number = 1
     if len(readings) > 1:
@@ -70,7 +70,7 @@ def choose_face(analyzer: Analyzer) -> Cut | None:
 
 
 def choose_changes() -> Changes:
-    """Draw the sliders and return what is to be done to the face."""
+    """Draw the sliders and return the changes to apply to the face."""
     values: dict[str, Any] = {}
     for name, each in SLIDERS.items():
         neutral, unit = getattr(Changes(), name), each.unit.replace("%", "%%")
@@ -84,7 +84,7 @@ def choose_changes() -> Changes:
 
 
 def show_answer(cut: Cut, estimate: Estimate, crop: Image) -> None:
-    """Show the face as the model sees it and what it says."""
+    """Show the face as the model sees it, and the estimate."""
     warnings = warnings_of(*cut)
     caution = f"<p class='caution'>⚠ {sentence(warnings)} {CAUTION}</p>" if warnings else ""
     image = img(crop, 224, "The face as the model sees it")
@@ -100,13 +100,13 @@ def _answer(estimate: Estimate, caution: str = "") -> str:
 
 
 def img(picture: Image, side_px: int, alt: str) -> str:
-    """Return an RGB image, pixel for pixel, as HTML."""
+    """RGB image as lossless inline HTML."""
     source = data_url(encode_png(picture), "image/png")
     return f"<img src='{source}' width='{side_px}' height='{side_px}' alt='{alt}'>"
 
 
 def show_curve(found: Curve, now: int) -> None:
-    """Show years with their interval and the probability of 'Female' over a slider, and what they say."""
+    """Plot age with its interval and P(Female) against a slider, and summarise the curve in words."""
     slider, words = SLIDERS[found.name], told(found)
     rows = [
         {"x": value, "years": age.years, "low": age.low, "high": age.high, "female": 100 * gender.p_female}
@@ -136,7 +136,7 @@ def _y(field: str, title: str) -> dict[str, Any]:
 
 
 def show_map(estimator: Estimator, cut: Cut) -> None:
-    """Show what the answer hangs on: patches of the face covered one after the other."""
+    """Show which parts of the face the estimate depends on, by covering one patch after another."""
     crop, (years, female) = align(*cut, SEEN_PX), occlusion(estimator, cut)
     maps = {
         "Age": (years, f"{np.abs(years).max():.0f} years"),
@@ -148,13 +148,13 @@ def show_map(estimator: Estimator, cut: Cut) -> None:
         place.html(f"<figure class='map'>{image}<figcaption>{caption}</figcaption></figure>")
     st.caption(
         "Orange is where covering a patch changes the answer most. Such a map shows which parts this one "
-        "answer hangs on. It does not show why, and a grey patch is itself something that the model never "
+        "answer depends on. It does not show why, and a grey patch is itself something that the model never "
         "saw in training."
     )
 
 
 def heat(crop: Image, values: NDArray[np.float64]) -> Image:
-    """Return the RGB crop in grey with orange over it, the more the larger a value is."""
+    """Overlay values as orange on the RGB crop in grey: the larger the value, the stronger the orange."""
     share = np.abs(values) / max(1e-9, float(np.abs(values).max()))
     large = cv2.resize(share, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     alpha = 0.8 * np.clip(large, 0, 1)[..., None]
@@ -164,7 +164,7 @@ def heat(crop: Image, values: NDArray[np.float64]) -> Image:
 
 
 def show_models(detector: str, cut: Cut) -> None:
-    """Show the same face through each model that is here, and what its answer is made of."""
+    """Show the same face through each available model, with the crops behind each estimate."""
     specs = load_manifest()
     names = [name for name in ESTIMATORS if store.status(specs[name]) != "missing"]
     for place, name in zip(st.columns(max(2, len(names))), names, strict=False):
@@ -180,7 +180,7 @@ def show_models(detector: str, cut: Cut) -> None:
 
 
 def views_of(estimator: Estimator, cut: Cut) -> Sequence[Image]:
-    """Return the RGB crops that an estimator makes of a face."""
+    """RGB crops that an estimator makes of a face."""
     if isinstance(estimator, LeviHassner):
         return [margin_crop(cut[0], cut[1].box, estimator.MARGIN, estimator.SIZE_PX)]
     return [align(*cut, SEEN_PX)]

@@ -1,4 +1,4 @@
-"""What the page Live says in words: what happened to the camera, who waits, how the video runs."""
+"""Status panels of the Live page: camera problems, the waiting line, people in view, video statistics."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ PROBLEMS = {
 }
 UNKNOWN = ("The camera could not be opened", "Close other programs that use it, and press **START** again.")
 FELL_BACK = (
-    "Your browser and this server cannot reach each other by WebRTC, as on many networks. Live goes on over "
-    "the page's own connection."
+    "Your browser and this server cannot reach each other by WebRTC, as on many networks. Live continues "
+    "over the page's own connection."
 )
 
 WAYS = {"webrtc": "WebRTC", "websocket": "the page's own connection"}
 
 
 def show_problem(problem: str) -> None:
-    """Say what happened to the camera, what to do, and what works all the same."""
+    """Explain what happened to the camera, how to fix it, and what works without it."""
     title, text = PROBLEMS.get(problem, UNKNOWN)
     st.warning(f"**{title}.** {text}", icon=":material/videocam_off:")
     st.page_link("pages/1_Photos.py", label=SNAPSHOT, icon=":material/photo_camera:")
 
 
 def show_line(before: int) -> None:
-    """Say how many go first where the server has as many live videos as it can."""
-    st.info(f"The server is busy: {plural(before, 'visitor')} before you. You need not do anything.")
+    """Say how many people are ahead when the server is at its limit of live videos."""
+    st.info(f"The server is busy: {plural(before, 'visitor')} before you. You don't need to do anything.")
     st.page_link("pages/1_Photos.py", label=SNAPSHOT, icon=":material/photo_camera:")
 
 
@@ -82,7 +82,7 @@ def show_people(latest: Latest | None, blur: bool) -> None:
 
 
 def show_details(control: Control, latest: Latest) -> None:
-    """Tell how the video runs to whoever wants to know."""
+    """Show video statistics for those who want them."""
     figures = latest.figures
     with st.expander("Details"):
         st.caption(
@@ -93,14 +93,14 @@ def show_details(control: Control, latest: Latest) -> None:
 
 
 def show_way(control: Control) -> None:
-    """Say that WebRTC did not work, where it did not, and offer to try it again."""
+    """After a fallback, say that WebRTC did not work and offer to try it again."""
     if control.fell_back:
         st.info(FELL_BACK, icon=":material/swap_horiz:")
         st.button("Try WebRTC again", on_click=control.go, args=("webrtc",))
 
 
 def offer_picture(processor_latest: Latest | None) -> None:
-    """Offer to keep the newest frame as it is shown."""
+    """Offer to keep the newest frame as shown."""
     pressed = st.button(
         "Take a picture", "live-take", icon=":material/photo_camera:", disabled=processor_latest is None
     )
@@ -111,9 +111,9 @@ def offer_picture(processor_latest: Latest | None) -> None:
 
 
 def show_kept_picture(hide: bool) -> None:
-    """Show the picture that was taken and offer it for download, unless it has faces to be hidden."""
+    """Show the snapshot and offer it for download, unless it shows faces that are now to be hidden."""
     data, name, hides = st.session_state.get("live_picture", (b"", "", False))
     if not data or (hide and not hides):
         return
-    st.image(data, alt="The picture that you took", width=320)
+    st.image(data, alt="Your picture", width=320)
     st.download_button("Download", data, name, "image/jpeg", on_click="ignore", icon=":material/download:")

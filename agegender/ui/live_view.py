@@ -1,4 +1,4 @@
-"""What the page Live shows: the place of the video, whichever way its frames come, and what went wrong."""
+"""The video area of the Live page, over WebRTC or WebSocket, and the camera's error reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agegender.live.webrtc import WebRTC
 from agegender.live.websocket import WebSocket
 
 CAMERAS = {"Front": "user", "Back": "environment"}
-"""What a browser calls the cameras."""
+"""Browser names (facingMode) of the cameras."""
 
 CAMERA_KEY = "live-camera-view"
 
@@ -27,7 +27,7 @@ CAMERA = st.components.v2.component(
     css=(HERE / "live_camera.css").read_text("utf-8"),
     js=(HERE / "live_camera.js").read_text("utf-8"),
 )
-# Apart from the camera, as Streamlit sends all of a component's script again with each answer.
+# Separate from the camera, because Streamlit resends a component's whole script with every answer.
 WIRE = st.components.v2.component(
     "agegender_wire",
     js="""export default ({ data, setTriggerValue }) => {
@@ -40,7 +40,7 @@ WIRE = st.components.v2.component(
     }""",
 )
 
-# The video is at most 60 % of the window high; streamlit-webrtc would let its height follow its width.
+# Limit the video to 60 % of the window's height; streamlit-webrtc would derive its height from its width.
 STYLE = """<style>
 [class*="st-key-webrtc-"] {{
     position: absolute; height: 1px; overflow: hidden; opacity: 0; pointer-events: none}}
@@ -62,18 +62,18 @@ CONNECT = {"title": "Connecting …", "text": "This takes a few seconds at most.
 
 
 def shape(latest: Latest | None) -> float:
-    """Return how wide the place of the video is for its height."""
+    """Aspect ratio of the video area, width over height."""
     return latest.image.shape[1] / latest.image.shape[0] if latest else 4 / 3
 
 
 def show_style(control: Control, latest: Latest | None) -> None:
-    """Have the place of the video hold what plays, in the shape of its pictures."""
+    """Size the video area to the picture that is playing."""
     plays = control.way == "webrtc" and control.phase == "playing"
     st.html(STYLE.format(aspect=shape(latest), shown=SHOWN.format(control.camera) if plays else ""))
 
 
 def show_camera(control: Control, mirror: bool, hide: bool) -> None:
-    """Draw the camera component: the place of the video, the question for the camera, or the video itself."""
+    """Draw the camera component: a placeholder, the permission prompt, or the video itself."""
     play = control.wanted and control.way == "websocket"
     mode = "ask" if control.phase == "asking" else "play" if play else "idle"
     words = ALLOW if mode == "ask" else CONNECT if control.wanted else EXPECT
@@ -84,16 +84,16 @@ def show_camera(control: Control, mirror: bool, hide: bool) -> None:
 
 
 def hear_camera(control: Control) -> None:
-    """Pass on what the browser says of the camera, once, if it is of the last START."""
+    """Forward the browser's camera report once, if it belongs to the latest START."""
     said = _said(CAMERA_KEY, "said")
     if isinstance(said, dict) and said.get("turn") == control.turn:
         control.camera_said(str(said.get("what"))[:100])
 
 
 def show_streamers(control: Control, ways: Mapping[str, WebRTC], servers: Sequence[Any]) -> None:
-    """Draw streamlit-webrtc's component for each camera, of which one plays; none where it is of no use.
+    """Draw a streamlit-webrtc component for each camera, one of which plays; none where WebRTC is of no use.
 
-    One a camera, as each insists on the device that it used first.
+    Each camera needs its own, because a component sticks to the device it used first.
     """
     if control.way != "webrtc":
         control.removed()
@@ -116,7 +116,7 @@ def _streamer(camera: str, way: WebRTC, servers: Sequence[Any], play: bool) -> N
     webrtc_streamer(
         key=f"live-{camera}",
         video_frame_callback=way.recv,
-        queued_video_frames_callback=way.recv_queued,  # comes first, and knows what was dropped
+        queued_video_frames_callback=way.recv_queued,  # called first; knows how many were dropped
         on_video_ended=way.on_ended,
         async_processing=True,
         media_stream_constraints={"video": video, "audio": False},
@@ -128,19 +128,19 @@ def _streamer(camera: str, way: WebRTC, servers: Sequence[Any], play: bool) -> N
 
 
 def streamers_active() -> bool:
-    """Return whether a component of streamlit-webrtc plays or is about to."""
+    """Return whether a streamlit-webrtc component is playing or connecting."""
     found = [st.session_state.get(f"live-{camera}") for camera in CAMERAS]
     return any(context and (context.state.playing or context.state.signalling) for context in found)
 
 
 def _said(component: str, what: str) -> object:
-    """Return what a component said just now; None where it has left the page meanwhile."""
+    """A component's latest message; None if it has left the page in the meantime."""
     return (st.session_state.get(component) or {}).get(what)
 
 
 @st.fragment
 def exchange(transport: WebSocket) -> None:
-    """Answer pictures that come over the page's own connection: one run of this fragment a picture."""
+    """Answer frames that arrive over the page's own connection: one fragment run per frame."""
     state = st.session_state
 
     def came() -> None:

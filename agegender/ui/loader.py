@@ -1,4 +1,4 @@
-"""What the pages share: the one cached analyzer, the sidebar with its settings, previews of pictures."""
+"""The cached analyzer shared by all pages, and model downloads with a progress bar."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agegender.ui.sidebar import AUTO
 ROOT = Path(__file__).parents[1]
 
 RETRY_AFTER_S = 600.0
-"""How long `auto` stays content with its second choice."""
+"""How long `auto` keeps its fallback before trying its first choice again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Built:
     at_s: float
 
     def still_good(self) -> bool:
-        """Return whether it is what was asked for, or too young to ask for that again."""
+        """Return whether this is the requested model, or a fallback too recent to retry."""
         return not self.analyzer.notes or time.monotonic() - self.at_s < RETRY_AFTER_S
 
 
@@ -38,10 +38,10 @@ def _built(detector: str, estimator: str) -> _Built:
 
 
 def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
-    """Return the analyzer of models by name, which all visitors and pages share.
+    """The analyzer for models given by name, shared by all visitors and pages.
 
-    Models that are not here are fetched under a progress bar. In place of one that cannot be had comes what
-    needs no network, and the page says why; a later run tries again. Stops the page where nothing works.
+    Missing models are downloaded with a progress bar. If one cannot be had, a model that needs no network
+    takes its place and the page says why; a later run tries again. Stops the page if nothing works.
     """
     runtime.prepare()
     names = _or_instead(detector, "auto"), _or_instead(estimator, "apparent")
@@ -50,7 +50,7 @@ def analyzer(detector: str = "auto", estimator: str = "apparent") -> Analyzer:
     except ModelError as error:
         st.error(escape(str(error)), icon=":material/error:")
         st.stop()
-    for note in found.notes:  # one line; the rest is for whoever asks
+    for note in found.notes:  # one line; details on demand
         with st.expander(escape(note.partition(",")[0]), icon=":material/info:"):
             st.markdown(escape(note))
     return found
@@ -64,12 +64,12 @@ def _or_instead(name: str, instead: str) -> str:
             place = AUTO if instead == "auto" else load_manifest()[instead].title
             text = f"{escape(str(error))} “{escape(place)}” is used instead."
             st.warning(text, icon=":material/warning:")
-        return instead  # whose own error, if it has one, comes out when it is built
+        return instead  # if this fails too, its own error surfaces when it is built
     return name
 
 
 def fetch_model(name: str) -> None:
-    """Fetch a model under a progress bar; what `auto` cannot have is no error, and told by its analyzer."""
+    """Download a model with a progress bar. A failure under `auto` is no error: its analyzer reports it."""
     spec = load_manifest()["yunet" if name == "auto" else name]
     if store.status(spec) != "missing":
         return

@@ -1,4 +1,4 @@
-"""The measured figures as charts on the page About: accuracy, by group too, and confidence."""
+"""The measured figures as charts on the About page: accuracy, overall and by group, and calibration."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from agegender.text import escape
 
 DATASETS = {
     "fairface": ("FairFace", "Photos that training never saw, from the data set it learnt from."),
-    "utkface": ("UTKFace", "Another data set, of which it saw nothing. Gender from four years on."),
+    "utkface": ("UTKFace", "A different data set, never seen in training. Gender from age four."),
 }
 
 AGE_KEYS = {"fairface": "age_group_exact", "utkface": "age_mae_years"}
-"""What is shown of ages by group: FairFace knows groups of about ten years, UTKFace years."""
+"""Age metric shown by group: FairFace labels groups of about ten years, UTKFace exact years."""
 
 FEW = 20
-"""Over fewer faces nothing is shown."""
+"""Minimum number of faces for a figure to be shown."""
 
 
 def show_figures() -> None:
-    """Show what an evaluation measured, or say that there is nothing to show."""
+    """Show the results of the evaluation, or say that there are none."""
     try:
         card = measured.read()
     except AgeGenderError as error:
@@ -50,11 +50,11 @@ def show_figures() -> None:
         show_reliability(card)
     with st.expander("Confused age groups", icon=":material/grid_view:"):
         show_mixed_up(card)
-    with st.expander("The old, by portraits of known age", icon=":material/elderly:"):
+    with st.expander("Older people, in portraits of known age", icon=":material/elderly:"):
         st.caption("Members of the US Congress, whose ages are known to within eight years.")
         st.markdown(tables.congress(card))
     with st.expander("Masks, sunglasses, bad light, copies", icon=":material/masks:"):
-        st.caption("Drawn into the same pictures. A copy, mirrored or lit anew, should be read alike.")
+        st.caption("Drawn into the same pictures. A mirrored or relit copy should give the same estimate.")
         st.markdown(tables.robustness(card))
         st.markdown(tables.consistency(card))
     with st.expander("Where it is confidently wrong", icon=":material/report:"):
@@ -65,27 +65,27 @@ def show_figures() -> None:
 
 
 def of_groups(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
-    """Return a figure of each group of people, by name, and of everybody together."""
+    """A metric for each group of people, by name, and for everybody together."""
     rows = {name: figures[key] for groups in report.groups.values() for name, figures in groups.items()}
     return enough(rows), report.figures[key].value
 
 
 def of_warnings(report: Report, key: str) -> tuple[dict[str, Measured], float | None]:
-    """Return a figure of the faces with each warning, and of those without any."""
+    """A metric for the faces with each warning, and for those without any."""
     sides: Mapping[str, Mapping[str, Figures]] = report.warnings
     rows = {f"{name} ({each['with'][key].count:,})": each["with"][key] for name, each in sides.items()}
     return enough(rows), sides[ANY]["without"][key].value
 
 
 def enough(rows: Mapping[str, Measured]) -> dict[str, Measured]:
-    """Return the figures over no fewer than `FEW` faces."""
+    """Keep figures measured on at least `FEW` faces."""
     return {name: figure for name, figure in rows.items() if figure.count >= FEW}
 
 
 def show_groups(
     card: Card, rows_of: Callable[[Report, str], tuple[dict[str, Measured], float | None]]
 ) -> None:
-    """Show gender and age of each set, group by group."""
+    """Show gender and age metrics of each data set by group."""
     for kind, report in card.reports.items():
         if kind not in DATASETS:
             continue
@@ -105,7 +105,7 @@ def show_groups(
 
 
 def show_reliability(card: Card) -> None:
-    """Show for gender and for the intervals of age how often what is stated holds."""
+    """Show how often stated gender probabilities and age intervals hold."""
     shown = [
         (f"{DATASETS[kind][0]}: gender", report.gender_calibration.bins, 0.5, "stated, per cent", "right")
         for kind, report in card.reports.items()
@@ -122,13 +122,13 @@ def show_reliability(card: Card) -> None:
             chart = charts.reliability_chart(bins, stated, f"{right}, per cent", first)
             st.altair_chart(chart, width="stretch", alt=f"Stated and {right}: {words}")
     st.caption(
-        "On the dashed line it is right as often as it says. For age: ranges that should hold the true age "
-        "in so many of a hundred cases, and how many did."
+        "On the dashed line it is right as often as it says. For age: how often ranges should hold the "
+        "true age, and how often they do."
     )
 
 
 def show_mixed_up(card: Card) -> None:
-    """Show which of the eight ranges are taken for which, where the true ages are known."""
+    """Show the confusion between the eight ranges, for data sets with exact ages."""
     if "utkface" not in card.reports:
         return
     table = card.reports["utkface"].confusion

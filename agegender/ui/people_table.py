@@ -1,4 +1,4 @@
-"""Tables of people as pieces of HTML: those in view, drawn anew twice a second, and those of a video."""
+"""HTML tables of people: those in view, redrawn twice a second, and those in a video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agegender.tracking.tracker import Track
 from agegender.types import Age, Box, Gender, Image, Reading
 
 CROP_PX = 88
-"""Twice the size at which a crop is shown, for sharp screens."""
+"""Twice the displayed size, for high-resolution screens."""
 
 CROP_MARGIN = 0.25
 
@@ -25,9 +25,9 @@ HEADER = (
 
 
 def table(latest: Latest, blur: bool) -> str:
-    """Return an HTML table with a row for each person in view, from left to right.
+    """HTML table with a row for each person in view, from left to right.
 
-    `blur` takes the crops from the picture as it was sent, in which faces are hidden.
+    With `blur`, crops are cut from the picture as sent, in which faces are hidden.
     """
     image = latest.picture if blur else latest.image
     pairs = zip(latest.tracks, latest.analysis.readings, strict=True)
@@ -36,7 +36,7 @@ def table(latest: Latest, blur: bool) -> str:
 
 
 def row(track: Track, reading: Reading, image: Image) -> str:
-    """Return one person's row."""
+    """HTML row for one person."""
     cells = (
         f"<img alt='' src='{crop(image, reading.face.box)}'/>{track.number}",
         *known(reading.age, reading.gender, reading.warnings),
@@ -46,7 +46,7 @@ def row(track: Track, reading: Reading, image: Image) -> str:
 
 
 def known(age: Age, gender: Gender, warnings: Collection[str]) -> tuple[str, str]:
-    """Return two cells: the age with what to be careful of, and the gender."""
+    """Two cells: age with any warnings, and gender."""
     caution = f"<br/>⚠ {sentence(warnings)}" if warnings else ""
     return (
         f"<b>about {age.years:.0f}</b> · likely {age.low:.0f}–{age.high:.0f}<br/>"
@@ -56,14 +56,14 @@ def known(age: Age, gender: Gender, warnings: Collection[str]) -> tuple[str, str
 
 
 def crop(image: Image, box: Box) -> str:
-    """Return the face in the box as the address of a JPEG picture that lies in the address itself."""
+    """Crop of the face in the box, as the data URL of a JPEG."""
     return data_url(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX), quality=80))
 
 
 def timeline(people: Sequence[Person], seconds: float) -> str:
-    """Return an HTML table with a row a person, in the order of their numbers: what is known, in view when.
+    """HTML table with a row per person, by number: their estimates and when they are in view.
 
-    Buttons bear the moment, in seconds, that script.js has the page's video go to.
+    Buttons carry a moment in seconds, to which script.js moves the page's video.
     """
     rows = "".join(_row(person, seconds) for person in people)
     return f"<table class='people timeline'>{HEADER}<tbody>{rows}</tbody></table>"

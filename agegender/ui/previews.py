@@ -1,4 +1,4 @@
-"""What is kept of an analysed picture so that it can be shown again: small pictures, not the large one."""
+"""What is kept of an analysed picture in order to show it again: small JPEGs instead of the original."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from agegender.types import Analysis, Image
 from agegender.ui.uploads import MAX_MB, MAX_PICTURES, TOO_LARGE
 
 LARGEST_PX = (1280, 960)
-"""The most that a preview is wide and high: sharp on any screen, and a few hundred kilobytes."""
+"""Maximum width and height of a preview: sharp on any screen, and a few hundred kilobytes."""
 
 THUMB_PX = 320
-"""The longer side of a thumbnail, about twice what is shown."""
+"""Longer side of a thumbnail, about twice its displayed size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A picture as it was analysed: `analysis` in the pixels of the picture, the rest as JPEG files.
+    """An analysed picture: `analysis` in the picture's own pixels, everything else as JPEG files.
 
-    `picture` is the whole of it, no larger than `LARGEST_PX`, `thumb` no larger than `THUMB_PX`, and `crops`
-    its faces, one a reading.
+    `picture` is the whole picture within `LARGEST_PX`, `thumb` the same within `THUMB_PX`, and `crops` the
+    faces, one per reading.
     """
 
     analysis: Analysis
@@ -42,7 +42,7 @@ class Preview:
 
 
 def make_preview(image: Image, analysis: Analysis) -> Preview:
-    """Return what to keep of an RGB image, which may be smaller than the picture, and its analysis."""
+    """Build a preview from an analysis and its RGB image, which may have been scaled down."""
     readings = analysis.resized(image.shape[1], image.shape[0]).readings
     boxes = [reading.face.box for reading in readings]
     crops = tuple(encode_jpeg(margin_crop(image, box, CROP_MARGIN, CROP_PX)) for box in boxes)
@@ -53,7 +53,7 @@ def make_preview(image: Image, analysis: Analysis) -> Preview:
 
 
 def _shrunk(image: Image) -> Image:
-    """Return the RGB image no larger than `LARGEST_PX`, in its shape."""
+    """Scale the RGB image down to fit `LARGEST_PX`, keeping its aspect ratio."""
     height_px, width_px = image.shape[:2]
     scale = min(1.0, LARGEST_PX[0] / width_px, LARGEST_PX[1] / height_px)
     if scale == 1.0:
@@ -62,38 +62,38 @@ def _shrunk(image: Image) -> Image:
 
 
 def annotated_preview(preview: Preview, look: ViewOptions) -> bytes:
-    """Return the preview with boxes and labels, as a JPEG file."""
+    """The preview with boxes and labels, as a JPEG file."""
     return encode_jpeg(_annotate(decode(preview.picture), preview.analysis, look))
 
 
 def annotated_thumb(preview: Preview, look: ViewOptions) -> bytes:
-    """Return the thumbnail with boxes and no labels, as a JPEG file."""
+    """The thumbnail with boxes but no labels, as a JPEG file."""
     plain = replace(look, labels=())
     return encode_jpeg(_annotate(decode(preview.thumb), preview.analysis, plain, numbers=False), quality=85)
 
 
 def annotated_original(data: bytes, analysis: Analysis, look: ViewOptions) -> bytes:
-    """Return the picture in its own size with boxes and labels, as a JPEG file without metadata.
+    """The picture at full size with boxes and labels, as a JPEG file without metadata.
 
-    Waits for its turn, as whoever analyses a picture does.
+    Waits in the same queue as pictures to be analysed.
     """
     with PICTURES.turn(workers.shared().measure(data).memory_mb):
         return encode_jpeg(_annotate(workers.shared().decode(data), analysis, look))
 
 
 def decode_upload(data: bytes) -> Image:
-    """Return the picture that somebody uploaded, whole; a worker decodes it when its turn has come."""
+    """Decode an uploaded picture at full size, in a worker, once its turn has come."""
     with PICTURES.turn(workers.shared().measure(data).memory_mb):
         return workers.shared().decode(data)
 
 
 def kept_crops(preview: Preview, look: ViewOptions) -> tuple[bytes, ...]:
-    """Return the crops of the faces that are shown, as JPEG files; hidden where faces are to be."""
+    """Crops of the faces that are shown, as JPEG files; blurred if faces are to be hidden."""
     readings = preview.analysis.readings
     pairs = [pair for pair in zip(readings, preview.crops, strict=True) if look.shows(pair[0].face)]
     if not look.blur:
         return tuple(crop for _, crop in pairs)
-    # From the small picture: of a hidden face there is nothing to see in the large one either.
+    # Cut from the preview: a hidden face shows no more detail in the original.
     picture = decode(preview.picture)
     faces = [r.face for r in preview.analysis.resized(picture.shape[1], picture.shape[0]).readings]
     hidden = blur_faces(picture, faces)
@@ -108,21 +108,20 @@ def _annotate(image: Image, analysis: Analysis, look: ViewOptions, numbers: bool
     height_px, width_px = image.shape[:2]
     if look.blur:
         image = blur_faces(image, [r.face for r in analysis.resized(width_px, height_px).readings])
-    few = look.shown(analysis)  # heights count in the picture's own pixels, so before it is resized
+    few = look.shown(analysis)  # sizes are in the picture's own pixels, so filter before resizing
     numbers = numbers and len(few.readings) > 1
     return annotate(image, few.resized(width_px, height_px), labels=look.labels, numbers=numbers)
 
 
 def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | None = None) -> Preview:
-    """Return the picture in `data`, analysed; the same one is not analysed twice in a session.
+    """Analyse the picture in `data`; the same picture is analysed only once per session.
 
-    Only so many are analysed at once. Whoever waits reads how many are ahead of them: `tell` is called with
-    that, and with "" at the start and when the wait is over. Raises `ImageError` when the picture cannot be
-    read.
+    The number of concurrent analyses is limited. While waiting, `tell` is called with how many are ahead, and
+    with "" at the start and once the wait is over. Raises `ImageError` if the picture cannot be read.
     """
-    if len(data) > MAX_MB * 2**20:  # the uploader asks for it, but in the browser alone
+    if len(data) > MAX_MB * 2**20:  # the uploader enforces this in the browser only
         raise ImageError(TOO_LARGE)
-    # Of a session alone, gone when it ends, and bounded: nobody's picture stays or gets to others.
+    # Per session, dropped when it ends, and bounded: no picture outlives its session or reaches another.
     shelf: dict[object, Preview] = st.session_state.setdefault("previews", {})
     key = hashlib.sha256(data).digest(), analyzer.detector.name, analyzer.estimator.name
     found = shelf.pop(key, None)
@@ -131,14 +130,14 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
         tell("")
         with PICTURES.turn(workers.shared().measure(data).memory_mb, lambda before: tell(before_you(before))):
             found = make_preview(*analyze_file(data, analyzer))
-    shelf[key] = found  # as the newest
+    shelf[key] = found  # most recently used last
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]
     return found
 
 
 def before_you(before: int) -> str:
-    """Return '2 people are ahead of you', or nothing where nobody is."""
+    """'2 people are ahead of you', or nothing if nobody is."""
     if not before:
         return ""
     return f"{before} people are ahead of you" if before > 1 else "1 person is ahead of you"

@@ -1,4 +1,4 @@
-"""The photos of a session, analysed: an overview, the open one with its faces, charts and downloads."""
+"""The analysed photos of a session: an overview, the open photo with its faces, charts and downloads."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from agegender.ui.face_cards import show_preview
 from agegender.ui.previews import Preview, annotated_original, annotated_thumb, preview
 from agegender.ui.uploads import Upload
 
-NO_FACE = (
-    "**No faces found.** A face is found best when it looks towards the camera, upright, in good light, "
-    "uncovered and not too small. You can also try another face detector in the sidebar."
+NO_FACE_HINT = (
+    "**No faces found.** It helps if faces look towards the camera, upright, in good light, uncovered and "
+    "not too small. You can also try another face detector in the sidebar."
 )
 
 Outcome = Preview | ImageError
-"""What came of a photo."""
+"""A photo's preview, or why it could not be read."""
 
 
 def analysed(photos: Sequence[Upload], analyzer: Analyzer) -> list[Outcome]:
-    """Return what comes of each photo, and show how far it is meanwhile, over the page."""
+    """Analyse each photo, showing progress at the top of the page."""
     found: list[Outcome] = []
     with st.container(key="status"):
         status = st.empty()
@@ -49,7 +49,7 @@ def analysed(photos: Sequence[Upload], analyzer: Analyzer) -> list[Outcome]:
 
 
 def overview(photos: Sequence[Upload], found: Sequence[Outcome], look: ViewOptions) -> None:
-    """Show a thumbnail a photo, its faces framed; one that is clicked is opened."""
+    """Show a thumbnail of each photo with boxed faces; clicking one opens it."""
     opened = uploads.opened()
     with st.container(horizontal=True, key="overview"):
         for number, (photo, outcome) in enumerate(zip(photos, found, strict=True)):
@@ -80,11 +80,11 @@ def show_outcome(outcome: Outcome, name: str, look: ViewOptions, order: Sequence
     if hidden:
         st.caption(f"{plural(hidden, 'face').capitalize()} hidden by your filters.")
     elif not shown:
-        st.info(NO_FACE, icon=":material/search_off:")
+        st.info(NO_FACE_HINT, icon=":material/search_off:")
 
 
 def headline(found: Sequence[Outcome], look: ViewOptions) -> str:
-    """Return how many faces there are, and how many photos could not be read, as Markdown."""
+    """Number of faces, and of photos that could not be read, as Markdown."""
     read = [outcome for outcome in found if isinstance(outcome, Preview)]
     failed = len(found) - len(read)
     faces = sum(len(look.shown(each.analysis).readings) for each in read)
@@ -97,7 +97,7 @@ def headline(found: Sequence[Outcome], look: ViewOptions) -> str:
 
 
 def download_bar(photos: Sequence[Upload], found: Sequence[Outcome], look: ViewOptions) -> None:
-    """Show how many faces there are, and beside that what can be saved and cleared."""
+    """Show the number of faces, with the buttons to save and clear beside it."""
     pairs = zip(photos, found, strict=True)
     pictures = [Picture(p.name, p.data, o.analysis) for p, o in pairs if isinstance(o, Preview)]
     opened = uploads.opened()
@@ -130,7 +130,7 @@ def _download(label: str, make: Callable[[], bytes], name: str, mime: str) -> No
 
 
 def show_chart(found: Sequence[Outcome], look: ViewOptions) -> None:
-    """Show how many faces look how old, where there are enough of them."""
+    """Show the distribution of ages if there are enough faces."""
     read = [outcome.analysis for outcome in found if isinstance(outcome, Preview)]
     readings = [reading for analysis in read for reading in look.shown(analysis).readings]
     if len(readings) >= face_cards.FEW:
@@ -161,12 +161,12 @@ class Filter:
     warnings: bool | None = None
 
     def order(self, readings: Sequence[Reading]) -> list[int]:
-        """Return the places of the faces that are wanted, in the order in which they are."""
+        """Indices of the matching faces, sorted."""
         wanted = [i for i, reading in enumerate(readings) if self.wants(reading)]
         return sorted(wanted, key=lambda i: SORTS[self.sort](readings[i]))
 
     def wants(self, reading: Reading) -> bool:
-        """Return whether a face is wanted."""
+        """Return whether a face matches."""
         return (
             reading.gender.label in self.genders
             and self.youngest <= round(reading.age.years) <= self.oldest
@@ -176,7 +176,7 @@ class Filter:
 
 
 def choose_filter() -> Filter:
-    """Draw the choices of which faces get a card and in which order, and return them."""
+    """Draw the filter and sort controls and return the choice."""
     with st.popover("Sort and filter", icon=":material/tune:"):
         sort = st.selectbox("Sort by", SORTS, key="faces-sort")
         genders = st.pills("Gender", face_cards.GENDERS, selection_mode="multi", default=face_cards.GENDERS)

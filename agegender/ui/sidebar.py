@@ -1,4 +1,4 @@
-"""What the sidebar remembers from page to page, and its settings of what is shown of faces."""
+"""The sidebar: settings that persist across pages, for the models and for how faces are shown."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HIDE_HELP = "Covers each face with a few plain blocks, in downloads too. A face 
 
 
 LEAST_SCORE = 0.7
-"""The confidence that every detector asks of a face."""
+"""Minimum confidence that every detector requires of a face."""
 
 
 def remembered(key: str, default: object) -> dict[str, Any]:
-    """Return the arguments of a widget that keeps its value from page to page."""
-    # Streamlit forgets a widget with its page, so the choice is kept apart. (persist_state would keep it, but
-    # the first run of another page still gets the default.)
+    """Arguments for a widget that keeps its value from page to page."""
+    # Streamlit drops a widget's state with its page, so the choice is kept separately. (persist_state would
+    # keep it, but another page's first run would still get the default.)
     widget, kept = f"choose-{key}", f"kept-{key}"
     st.session_state[widget] = st.session_state.setdefault(kept, default)
     return {"key": widget, "on_change": _remember, "args": (kept, widget)}
@@ -44,7 +44,7 @@ def _remember(kept: str, widget: str) -> None:
 
 
 def look() -> ViewOptions:
-    """Draw the settings of what is shown of faces, and return them."""
+    """Draw the settings for how faces are shown, and return them."""
     score = st.slider(
         "Minimum detection confidence",
         LEAST_SCORE,
@@ -66,7 +66,7 @@ def look() -> ViewOptions:
         "Show on labels", LABELS, selection_mode="multi", **remembered("labels", list(LABELS)[:3])
     )
     blur = st.toggle("Hide faces", help=HIDE_HELP, **remembered("blur", False))
-    # At its least it leaves nothing out, however a score is rounded.
+    # The lowest setting must not drop a face through rounding of its score.
     least_score = score if score > LEAST_SCORE else 0.0
     return ViewOptions(least_score, smallest_px, tuple(LABELS[name] for name in names), blur)
 
@@ -82,18 +82,18 @@ PAGES = (
     ("pages/4_Lab.py", "Lab", ":material/science:"),
     ("pages/5_About.py", "About", ":material/info:"),
 )
-"""The pages, as the sidebar lists them: file, name, icon."""
+"""The pages as listed in the sidebar: file, name, icon."""
 
 
 HERE = Path(__file__).parent
 
 STYLED_S = 0.25
-"""How long a new session waits until the browser has the style: nothing moves then while the page comes."""
+"""How long a new session waits for the style to reach the browser, so that nothing moves on loading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a visitor chose in the sidebar: names that `build_analyzer` knows, and what is shown of faces."""
+    """Sidebar choices: model names that `build_analyzer` knows, and how faces are shown."""
 
     detector: str = "auto"
     estimator: str = "apparent"
@@ -101,10 +101,10 @@ class Settings:
 
 
 def sidebar() -> Settings:
-    """Draw the settings, the same on every page and kept from page to page, and return them."""
-    st.set_page_config(initial_sidebar_state="collapsed")  # where there is room, style.css opens it
+    """Draw the settings, which are the same on every page and persist across pages, and return them."""
+    st.set_page_config(initial_sidebar_state="collapsed")  # style.css opens it where there is room
     st.html(HERE / "style.css")
-    if "styled" not in st.session_state:  # what came before the style would move when it comes
+    if "styled" not in st.session_state:  # anything drawn before the style would move when it arrives
         st.session_state.styled = True
         time.sleep(STYLED_S)
     specs = load_manifest()
@@ -122,7 +122,7 @@ def sidebar() -> Settings:
 
 @cache
 def script() -> str:
-    """Return what the pages do in the browser."""
+    """The pages' browser script."""
     return (HERE / "script.js").read_text(encoding="utf-8")
 
 
@@ -140,6 +140,6 @@ def _choose(label: str, key: str, names: tuple[str, ...], specs: dict[str, Model
 
 
 def facts(spec: ModelSpec) -> str:
-    """Return a model's size, where it is and its licence, as Markdown."""
+    """A model's size, status and licence, as Markdown."""
     where = {"bundled": "built in", "cached": "downloaded", "missing": "downloads on first use"}
     return f"{spec.bytes / 1e6:.1f} MB · {where[store.status(spec)]} · licence: {escape(spec.licence)}"

@@ -1,4 +1,4 @@
-"""Where photos come from: files, a folder, the clipboard, the camera, samples; kept for the session."""
+"""Photo input: files, folders, clipboard, camera and samples, kept for the session."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from agegender.places import SAMPLES
 from agegender.text import data_url
 
 MAX_PICTURES = 20
-"""How many photos are kept for a session, and analysed."""
+"""Maximum number of photos kept and analysed per session."""
 
 
 MAX_MB = 50
-"""How large a photo's file may be, in MB of 2**20 bytes, as Streamlit counts."""
+"""Maximum size of a photo's file, in MB of 2**20 bytes, as Streamlit counts."""
 
 MAX_SESSION_MB = 200
-"""How much all files of a session may take: what one video may."""
+"""Maximum total size of a session's files: the same as for one video."""
 
 
 TOO_LARGE = f"The file is larger than {MAX_MB} MB. Make the photo smaller and try again."
@@ -39,13 +39,13 @@ GALLERY = {
     "hiram_revels.jpg": "Hiram Revels",
     "solvay_1927.jpg": "Solvay conference, 1927",
 }
-"""The samples that are offered, by file: who is on them."""
+"""The samples on offer, by file: who they show."""
 
 CREDITS = "All samples are in the public domain (NASA, US Congress, Benjamin Couprie)."
 
 
 class Upload(NamedTuple):
-    """A file that somebody uploaded: what tells it from others, its name as they gave it, and its bytes."""
+    """An uploaded file: its ID, its name as given by the visitor, and its bytes."""
 
     file_id: str
     name: str
@@ -53,17 +53,16 @@ class Upload(NamedTuple):
 
 
 def held(key: str) -> list[Upload]:
-    """Return the files that are in the field with this key.
+    """The files in the upload field with this key.
 
-    The bytes are those that the server holds anyway. What Streamlit's field itself returns is another copy
-    of each of them, made every time the page runs.
+    Reuses the bytes that the server holds anyway; Streamlit's own return value copies each file on every run.
     """
     files = [file for file in _in_field(key) if not isinstance(file, DeletedFile)]
     return [Upload(file.file_id, file.name, file.getvalue()) for file in files]
 
 
 def tell_if_lost(key: str, what: str = "pictures") -> None:
-    """Say so where the browser still lists files in the field with this key that the server has lost."""
+    """Say so if the browser still lists files in this field that the server has lost."""
     if any(isinstance(file, DeletedFile) for file in _in_field(key)):
         text = f"The server was restarted; please add the {what} again."
         st.warning(text, icon=":material/restart_alt:")
@@ -75,27 +74,27 @@ def _in_field(key: str) -> list[Any]:
 
 
 def photos() -> list[Upload]:
-    """Return the photos of this session, oldest first. They are there on every page, until it ends."""
+    """The session's photos, oldest first, available on every page until it ends."""
     kept: list[Upload] = st.session_state.setdefault("photos", [])
     return kept
 
 
 def opened() -> Upload | None:
-    """Return the photo that is shown large: the one chosen last, if it is still there."""
+    """The photo shown large: the last one chosen, if it still exists."""
     kept = photos()
     chosen = st.session_state.get("photo_open")
     return next((each for each in kept if each.file_id == chosen), kept[0] if kept else None)
 
 
 def open_photo(file_id: str) -> None:
-    """Have this photo shown large from the next run on."""
+    """Show this photo large from the next run on."""
     st.session_state.photo_open = file_id
 
 
 def add(files: Iterable[Upload]) -> None:
     """Keep photos for the session, as many as there is room for, and open the first of them.
 
-    One that is there already is only opened. `photos_refused` counts those without room.
+    A photo that is already kept is only opened. `photos_refused` counts those that did not fit.
     """
     kept, first, refused = photos(), True, 0
     for file in files:
@@ -113,7 +112,7 @@ def add(files: Iterable[Upload]) -> None:
 
 
 def remove(file_id: str | None = None) -> None:
-    """Forget one photo, or all of them, with what was read from them."""
+    """Remove one photo, or all of them, along with their results."""
     st.session_state.photos = [each for each in photos() if file_id not in (None, each.file_id)]
     st.session_state.photos_refused = 0
     if file_id is None:
@@ -122,8 +121,8 @@ def remove(file_id: str | None = None) -> None:
 
 
 def photo_field(label: str, key: str, many: bool | Literal["directory"] = True) -> None:
-    """Draw a field that photos are dropped into, pasted or chosen; what arrives is kept for the session."""
-    widget = f"{key}-{st.session_state.get('photos_cleared', 0)}"  # a new field once all is cleared
+    """Draw a field to drop, paste or choose photos; what arrives is kept for the session."""
+    widget = f"{key}-{st.session_state.get('photos_cleared', 0)}"  # a new field once everything is cleared
     st.file_uploader(
         label,
         TYPES,
@@ -143,7 +142,7 @@ def _take(widget: str) -> None:
 
 
 def camera() -> None:
-    """Draw the camera, which the browser asks for here and not before; a snapshot is kept for the session."""
+    """Draw the camera, which prompts for permission only here; a snapshot is kept for the session."""
     st.camera_input("Take a photo", key="photos-camera", on_change=_take_snapshot)
     tell_if_lost("photos-camera")
 
@@ -154,7 +153,7 @@ def _take_snapshot() -> None:
 
 
 def samples() -> None:
-    """Draw the samples as a gallery; one that is clicked is opened."""
+    """Draw the samples as a gallery; clicking one opens it."""
     with st.container(horizontal=True, key="gallery"):
         for number, (file, title) in enumerate(GALLERY.items()):
             tile(f"sample-{number}", sample_thumb(file), title, partial(add, [sample(file)]))
@@ -162,7 +161,7 @@ def samples() -> None:
 
 
 def sample(file: str) -> Upload:
-    """Return one of the samples."""
+    """Load a sample as if it had been uploaded."""
     return Upload(f"sample {file}", GALLERY.get(file, file), _sample_bytes(file))
 
 
@@ -173,12 +172,12 @@ def _sample_bytes(file: str) -> bytes:
 
 @st.cache_resource(show_spinner=False)
 def sample_thumb(file: str) -> bytes:
-    """Return a sample, small, as a JPEG file; made once for all visitors."""
+    """A small sample as a JPEG file, made once for all visitors."""
     return encode_jpeg(at_most(decode(SAMPLES / file), 320), quality=85)
 
 
 def tile(key: str, picture: bytes | None, title: str, on_click: partial[None], chosen: bool = False) -> None:
-    """Draw a picture (a JPEG file, or none) over its title that works as one button."""
+    """Draw a picture (a JPEG file, or none) over its title, together acting as one button."""
     with st.container(key=f"tile-{key}", width=128, gap="xxsmall"):
         image = f"<img src='{data_url(picture)}' alt='' width='128' height='128'>" if picture else ""
         st.html(f"<div class='thumb{' chosen' if chosen else ''}'>{image}</div>")

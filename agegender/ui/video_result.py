@@ -1,4 +1,4 @@
-"""An annotated video on a page: made under a progress bar, then shown with the people in it."""
+"""The annotated video on its page: made under a progress bar, then shown with the people in it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,31 @@ from agegender.text import duration
 from agegender.tracking.people import Person
 from agegender.ui import people_table
 from agegender.ui.previews import before_you
-from agegender.ui.results import NO_FACE
+from agegender.ui.results import NO_FACE_HINT
 from agegender.video.annotate import Options, Progress
 from agegender.video.apart import annotate_apart
 
 TALLEST_PX = 560
-PREVIEW_PX = 720  # twice the width at which it is shown, for sharp screens
+PREVIEW_PX = 720  # twice the displayed width, for high-resolution screens
 VIDEO_MB = 240
-"""What one in 4096×2304 takes, most of it for the frames that codecs hold."""
-EVERY_S = 0.4  # how often progress is shown
-TRIAL_S = 1.0  # so long a start tells about how long all of it will take
+"""Memory for one video at 4096×2304, most of it for the frames that codecs hold."""
+EVERY_S = 0.4  # interval between progress updates
+TRIAL_S = 1.0  # length of the trial that predicts the total time
 
 Settings = tuple[str, str, Options]
-"""What a result hangs on: the names of detector and estimator, and the options."""
+"""What a result depends on: detector and estimator by name, and the options."""
 
 
-UNSURE = "{} seen for a moment only, may be no face, and does not count. The JSON file has it."
+UNSURE = "{} seen only briefly, perhaps by mistake, and not counted. See the JSON file."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What came of a video: the MP4 file, its width over its height, its seconds, who is in it, notes, and
-    the settings that it was made with."""
+    """A processed video.
+
+    `mp4` is the file, `shape` its width over its height, `seconds` its length; `people` are those in it,
+    `notes` what to tell the visitor, and `settings` what it was made with.
+    """
 
     mp4: bytes
     shape: float
@@ -54,7 +57,7 @@ class Result:
 
 
 def choose_options(look: ViewOptions) -> Options:
-    """Return how to look at the video and what to draw, as chosen in the sidebar."""
+    """Draw the video's settings and return how to analyse and annotate it."""
     with st.sidebar:
         per_second = st.slider(
             "Frames analysed per second (maximum)",
@@ -67,16 +70,16 @@ def choose_options(look: ViewOptions) -> Options:
 
 
 class _BusyError(Exception):
-    """Somebody else's video is worked on."""
+    """Another visitor's video is being processed."""
 
 
 def settings_of(analyzer: Analyzer, options: Options) -> Settings:
-    """Return what a result with this analyzer and these options hangs on."""
+    """What a result with this analyzer and these options depends on."""
     return analyzer.detector.name, analyzer.estimator.name, options
 
 
 def estimated_s(file: BytesIO, analyzer: Analyzer, options: Options) -> float | None:
-    """Return about how many seconds the video will take, by its first frames; None where nobody can tell."""
+    """Estimate the processing time in seconds from the first frames; None if that is not possible."""
 
     def give_up(before: int) -> None:
         if before:
@@ -88,11 +91,11 @@ def estimated_s(file: BytesIO, analyzer: Analyzer, options: Options) -> float | 
                 step = next(step for step in steps if step.elapsed_s >= TRIAL_S or step.part == 1)
             return step.elapsed_s / step.part if step.part else None
     except (AgeGenderError, _BusyError):
-        return None  # what is wrong with it is told when it is processed
+        return None  # any problem is reported when the video is processed
 
 
 def show_hint(identity: str, data: bytes, analyzer: Analyzer, options: Options) -> None:
-    """Say about how long the video will take; measured once for each video and its settings."""
+    """Show about how long the video will take, measured once per video and settings."""
     key = identity, settings_of(analyzer, options)
     if st.session_state.get("video_estimate", ("",))[0] != key:
         st.session_state.video_estimate = key, estimated_s(BytesIO(data), analyzer, options)
@@ -101,7 +104,7 @@ def show_hint(identity: str, data: bytes, analyzer: Analyzer, options: Options) 
 
 
 def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | str:
-    """Return what came of the video, or why nothing did; show how far it is meanwhile, or who is before."""
+    """Annotate the video, showing progress or how many are ahead; return the result, or why there is none."""
     bar, picture = st.progress(0.0, "Starting …"), st.empty()
     try:
         with VIDEOS.turn(VIDEO_MB, lambda before: bar.progress(0.0, before_you(before) or "Starting …")):
@@ -113,7 +116,7 @@ def annotate(file: BytesIO, analyzer: Analyzer, options: Options) -> Result | st
 def _annotate(
     file: BytesIO, analyzer: Analyzer, options: Options, show: Callable[[Progress], None]
 ) -> Result:
-    """Return what came of the video. Nothing stays on the disk, even where a click ends this half-way."""
+    """Annotate the video. Nothing stays on disk, even if a click interrupts this half-way."""
     with TemporaryDirectory(prefix="agegender-") as folder:
         target, shown_s = Path(folder) / "video.mp4", 0.0
         with closing(annotate_apart(file, target, analyzer, options)) as steps:
@@ -126,7 +129,7 @@ def _annotate(
 
 
 def show_or_withdraw(result: Result, name: str, options: Options) -> None:
-    """Show the result, or say why not: of faces that are to be hidden by now, nothing is shown or saved."""
+    """Show the result, unless its faces are visible but are to be hidden by now; then explain."""
     if options.view.blur and not result.settings[2].view.blur:
         text = "This video was made with its faces shown. Process it again to hide them."
         st.info(text, icon=":material/blur_on:")
@@ -135,10 +138,10 @@ def show_or_withdraw(result: Result, name: str, options: Options) -> None:
 
 
 def show_result(result: Result, name: str) -> None:
-    """Show the annotated video, who is in view when and what is known of each person, and the downloads."""
+    """Show the annotated video, when each person is in view, their estimates, and the downloads."""
     width_px = max(160, min(960, round(TALLEST_PX * result.shape)))
     st.html(f"<style>.st-key-player {{aspect-ratio: {result.shape:.4f}; max-width: {width_px}px}}</style>")
-    with st.container(key="player"):  # whose place is held until the video is there
+    with st.container(key="player"):  # reserves the space until the video arrives
         st.video(result.mp4, width=width_px)
     for note in result.notes:
         st.info(note, icon=":material/volume_off:")
@@ -160,11 +163,11 @@ def show_result(result: Result, name: str) -> None:
         if unsure := len(result.people) - len(people):
             st.caption(UNSURE.format("One more was" if unsure == 1 else f"{unsure} more were"))
     else:
-        st.info(NO_FACE, icon=":material/search_off:")
+        st.info(NO_FACE_HINT, icon=":material/search_off:")
 
 
 def _show_progress(step: Progress, bar: DeltaGenerator, picture: DeltaGenerator) -> None:
-    """Show how far it is, how long it will take, and the newest frame."""
+    """Show progress, the remaining time, and the newest frame."""
     finer = max(1, max(step.picture.shape) // PREVIEW_PX)
     left = "" if step.left_s is None else f" · about {duration(step.left_s)} left"
     bar.progress(step.part, f"{100 * step.part:.0f} %{left}")

@@ -19,7 +19,7 @@ FRAMES, FRAMES_PER_S = 150, 25
 
 def sample_clip() -> bytes:
     """Render a silent MP4 of six seconds in which two people pass by."""
-    strip = np.hstack([_portrait("astronaut.png"), _portrait("grace_hopper.jpg")])
+    strip = np.hstack([_portrait("astronaut.png"), _portrait("john_glenn.jpg")])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         video = container.add_stream(

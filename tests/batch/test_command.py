@@ -212,7 +212,7 @@ def test_ctrl_c_finishes_what_has_begun_and_says_how_to_go_on(tmp_path: Path) ->
         process.send_signal(signal.SIGINT)
         told = process.communicate()[1]
     assert process.returncode == 130
-    assert "The same command goes on." in told
+    assert "Run the same command to resume." in told
     assert "Traceback" not in told
     assert 0 < len(rows(out)) < 400
     assert not manifest_of(out)["finished"]

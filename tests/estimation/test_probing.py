@@ -1,4 +1,4 @@
-"""The Lab's arithmetic: what is changed, what is read of it, and what is said about it."""
+"""The Lab's arithmetic: changes, the estimates they cause, and their description in words."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_smaller_face_has_its_landmarks_where_they_are() -> None:
 
 def test_a_turned_face_has_its_landmarks_turned_clockwise_around_it() -> None:
     _, face = changed(plain(), Changes(turn=90))
-    # The right eye, up left of the middle (50, 55), goes up right.
+    # The right eye, left of and above the middle (50, 55), moves up and right.
     assert face.landmarks[0] == pytest.approx((60, 45), abs=1e-6)
     assert face.landmarks[2] == pytest.approx((47, 55), abs=1e-6)
 
@@ -109,7 +109,7 @@ def test_an_occlusion_map_shows_where_the_answer_hangs(cut: Cut) -> None:
     years, female = occlusion(build_analyzer().estimator, cut)
     assert years.shape == female.shape == (PATCHES, PATCHES)
     corner, inner = np.abs(years[-1, [0, -1]]).max(), np.abs(years[1:-1, 1:-1]).max()
-    assert inner > corner  # the background of the lower corners matters less than the face
+    assert inner > corner  # the background in the lower corners matters less than the face
 
 
 def curve_of(*years: float, p_female: float = 0.9) -> Curve:
@@ -120,7 +120,7 @@ def curve_of(*years: float, p_female: float = 0.9) -> Curve:
 
 def test_words_say_from_where_on_the_answer_is_worth_little() -> None:
     assert told(curve_of(30, 31, 33, 45, 50)) == (
-        "From 30 % blur on, the answer is worth little: the age moves by 15 years, to 45."
+        "From 30 % blur on, the answer is of little use: the age moves by 15 years, to 45."
     )
     assert told(curve_of(30, 31, 29)) == (
         "Blur alone changes little: the estimate stays between 29 and 31 years, and the gender stays "
@@ -128,11 +128,11 @@ def test_words_say_from_where_on_the_answer_is_worth_little() -> None:
     )
     flipped = curve_of(30, 30)
     flipped = Curve("blur", (0, 10), (flipped.estimates[0], (AGE, Gender(0.1))), ((), ()))
-    assert "the gender turns to Male" in told(flipped)
+    assert "the gender switches to Male" in told(flipped)
 
 
 def test_words_tell_both_directions_of_a_slider() -> None:
     dark, fine, light = (Age(AGE.probabilities, y, y - 8, y + 8) for y in (50.0, 30.0, 10.0))
     found = Curve("light", (-90, 0, 90), tuple((age, GENDER) for age in (dark, fine, light)), ((),) * 3)
-    assert told(found).count("worth little") == 2
+    assert told(found).count("of little use") == 2
     assert "From 90 % light on" in told(found) and "From -90 % light on" in told(found)

@@ -1,4 +1,4 @@
-"""Data sets: each public layout, in a folder and in archives, and all that can be wrong with them."""
+"""Data sets: each public layout, in folders and archives, and everything that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAIRFACE_SAMPLES = (
 )
 UTKFACE: Layout = {
     "77_1_0_20170117173333333.jpg.chip.jpg": HOPPER,
-    "35_1_20170117173333334.jpg.chip.jpg": COLLINS,  # as some are, without a race
+    "35_1_20170117173333334.jpg.chip.jpg": COLLINS,  # some names lack a race
     "3_0_3_20161219230000000.JPG": COLLINS,
     "holiday.jpg": HOPPER,
     "readme.txt": b"",
@@ -138,7 +138,7 @@ def test_archives_with_folders_around(
 @pytest.mark.parametrize(("kind", "table", "expected"), WITH_CSV, ids=["fairface", "utkface"])
 def test_tar_beside_its_csv(tmp_path: Path, kind: Kind, table: bytes, expected: Sample, named: str) -> None:
     write_tar(tmp_path / "set-val.tar", {"1.jpg": HOPPER})
-    # Neighbours in the same folder that are not meant:
+    # Neighbours in the same folder that must be ignored:
     write_folder(tmp_path, {f"{kind}-val.csv": other for kind, other, _ in WITH_CSV if other != table})
     write_folder(tmp_path, {"set-val.csv": table, "set-train.csv": table, "notes.csv": b"\xff\x00\n"})
     with open_dataset(kind, tmp_path / named) as dataset:
@@ -161,15 +161,15 @@ def test_samples_of_an_archive_come_in_its_order(tmp_path: Path) -> None:
 
 
 WRONG: dict[str, tuple[Kind, Layout, str]] = {
-    "nothing": ("fairface", {"val/1.jpg": HOPPER}, "no file of labels with the columns file, age, gender"),
-    "no folds": ("adience", {"faces/1.jpg": HOPPER}, "no file of labels with the columns user_id"),
+    "nothing": ("fairface", {"val/1.jpg": HOPPER}, "no label file with the columns file, age, gender"),
+    "no folds": ("adience", {"faces/1.jpg": HOPPER}, "no label file with the columns user_id"),
     "no labels in names": ("utkface", {"1.jpg": HOPPER}, "no labelled pictures"),
     "no rows": ("fairface", {"a.csv": FAIRFACE_HEADER}, "no labelled pictures"),
     "an age": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-39,Male,,\n2.jpg,35,Male,,\n"}, "line 3"),
-    "a group": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-40,Male,,\n"}, "30 to 40 years is none"),
+    "a group": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-40,Male,,\n"}, "30 to 40 years is not"),
     "a gender": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg,30-39,?,,\n"}, "line 2: '\\?' is neither"),
     "a short row": ("fairface", {"a.csv": FAIRFACE_HEADER + b"1.jpg\n"}, "line 2"),
-    "unknown age": ("utkface", {"a.csv": b"file,age,gender\n1.jpg,-1,male\n"}, "-1 years is no age"),
+    "unknown age": ("utkface", {"a.csv": b"file,age,gender\n1.jpg,-1,male\n"}, "-1 years is not an age"),
     "not UTF-8": ("utkface", {"a.csv": b"file,age,gender\n\xff.jpg,1,male\n"}, "not a text file in UTF-8"),
     "no column": ("adience", {"fold_0_data.txt": b"user_id\tage\n1\t35\n"}, "no column 'face_id'"),
     "fold's age": (

@@ -1,4 +1,4 @@
-"""The list of models, and fetching: from a real server on this machine, with everything that goes wrong."""
+"""The manifest, and downloads from a real local server, with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = "toy.onnx"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers /BEHAVIOUR/any.name; what is left hanging is let go when `released` is set."""
+    """Answers /BEHAVIOUR/any.name; hanging requests are let go when `released` is set."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class QuietServer(Server):
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that hang up, as they do here."""
+        """Stay silent about clients that hang up, as they do here."""
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def server() -> Iterator[QuietServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up soon, in tests in which nothing comes anyway."""
+    """Shorten time-outs in tests in which nothing arrives anyway."""
     monkeypatch.setattr(download, "SILENCE_S", 0.4)
 
 
@@ -165,21 +165,21 @@ def test_a_list_is_read_as_written(tmp_path: Path) -> None:
         ('title = "Toy"', 'title = "Toy', "cannot be read"),
         ('title = "Toy"', "title = 3", "no title for toy"),
         ('title = "Toy"', 'title = ""', "no title for toy"),
-        ('title = "Toy"', "", "not these keys"),
-        ('title = "Toy"', 'title = "Toy"\ncolour = "red"', "not these keys"),
+        ('title = "Toy"', "", "other keys"),
+        ('title = "Toy"', 'title = "Toy"\ncolour = "red"', "other keys"),
         ('"detector"', '"detective"', "'detective'"),
         ('[["no", "yes"]]', '["no", "yes"]', "odd classes"),
         ("[[toy.files]]", "[toy.files]", "no list of files"),
-        ('name = "toy.onnx"', 'name = "../toy.onnx"', "no name for a file"),
-        ('name = "toy.onnx"', 'name = ".."', "no name for a file"),
+        ('name = "toy.onnx"', 'name = "../toy.onnx"', "not a file name"),
+        ('name = "toy.onnx"', 'name = ".."', "not a file name"),
         ("0a0a", "0A0A", "no SHA-256"),
         ("0a0a", "0a", "no SHA-256"),
         ("bytes = 12", "bytes = 0", "no number of bytes"),
         ("bytes = 12", "bytes = true", "no number of bytes"),
         ("bytes = 12", "bytes = 1.5", "no number of bytes"),
-        ("https:", "file:", "no web address"),
-        ('["https://example.org/toy.onnx"]', '"https://example.org/toy.onnx"', "no web address"),
-        ("[toy]", "toy = 1\n[toys]", "cannot be read|not these keys"),
+        ("https:", "file:", "other than a URL"),
+        ('["https://example.org/toy.onnx"]', '"https://example.org/toy.onnx"', "other than a URL"),
+        ("[toy]", "toy = 1\n[toys]", "cannot be read|other keys"),
     ],
 )
 def test_nonsense_in_the_list_is_named(tmp_path: Path, right: str, wrong: str, complaint: str) -> None:
@@ -232,7 +232,7 @@ def test_progress_is_told_in_the_thread_that_asks(server: Server) -> None:
     [
         ("wrong", "damaged or different"),
         ("lacks", "status 404"),
-        ("cut", "broke off half-way"),
+        ("cut", "broke off halfway"),
         ("stalls", "fell silent for 0.4 seconds"),
         ("deaf", "did not answer for 0.4 seconds"),
         ("endless", "larger file"),
@@ -248,7 +248,7 @@ def test_a_failing_server_is_reported_and_leaves_nothing(
 
 
 def test_no_server_at_all_is_reported(cache: Path) -> None:
-    with socket.socket() as taken:  # bound, but nobody listens
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(ModelError, match="could not be reached"):
             fetch(toy(f"http://127.0.0.1:{taken.getsockname()[1]}/{NAME}"))
@@ -301,7 +301,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, content: b
     spec = toy(server.url("good"))
     path = fetch(spec)[NAME]
     path.write_bytes(content)
-    os.utime(path, ns=(1, 1))  # so that it differs from before on any clock
+    os.utime(path, ns=(1, 1))  # a time stamp that differs on any clock
     assert status(spec) == "missing"
     assert fetch(spec)[NAME].read_bytes() == CONTENT
     assert len(server.asked) == 2
@@ -314,7 +314,7 @@ def test_two_processes_at_once_both_end_with_a_good_file(server: Server, cache: 
         "spec = ModelSpec('toy', 'Toy', 'detector', (file,), '', '', '', (), MANIFEST.parent)\n"
         "sys.stdout.buffer.write(fetch(spec)[file.name].read_bytes())"
     )
-    # The server answers neither before both have asked.
+    # The server answers only after both have asked.
     arguments = [NAME, hashlib.sha256(CONTENT).hexdigest(), str(len(CONTENT)), server.url("together")]
     command = [sys.executable, "-c", program, *arguments]
     both = [subprocess.Popen(command, cwd=MANIFEST.parents[1], stdout=subprocess.PIPE) for _ in range(2)]

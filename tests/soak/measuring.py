@@ -1,4 +1,4 @@
-"""What the long tests share: how much memory a process has, how long things took, and a way to tell it."""
+"""Shared by the long tests: a process's memory, latencies, and a way to report them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Tell = Callable[[str], None]
 
 
 def number_from(variable: str, default: float) -> float:
-    """Return the number in an environment variable: how long or how much to try."""
+    """Read a number, such as a duration or a count, from an environment variable."""
     return float(os.environ.get(variable) or default)
 
 
 def process_of(url: str) -> int:
-    """Return the process that serves the app at this address."""
+    """ID of the process that serves the app at this URL."""
     port = url.rpartition(":")[2]
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -29,7 +29,7 @@ def process_of(url: str) -> int:
 
 
 def memory_mb(process: int, what: str = "VmRSS") -> float:
-    """Return the memory that a process has in MB of 2**20 bytes, now (VmRSS) or at most so far (VmHWM)."""
+    """Memory of a process in MB of 2**20 bytes, now (VmRSS) or at its peak (VmHWM)."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{what}:"):
             return int(line.split()[1]) / 1024
@@ -37,12 +37,12 @@ def memory_mb(process: int, what: str = "VmRSS") -> float:
 
 
 def forget_peak(process: int) -> None:
-    """Have VmHWM begin anew."""
+    """Reset VmHWM."""
     Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 def latency(seconds: Sequence[float]) -> str:
-    """Return the median, the 95th percentile and the most, in words."""
+    """Median, 95th percentile and maximum, in words."""
     ordered = sorted(seconds)
     at = [ordered[min(len(ordered) - 1, int(part * len(ordered)))] for part in (0.5, 0.95)]
     return (
@@ -52,7 +52,7 @@ def latency(seconds: Sequence[float]) -> str:
 
 @pytest.fixture
 def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Print a figure as the test goes on, whatever pytest does with other output."""
+    """Print a figure during the test, even though pytest captures output."""
 
     def say(text: str) -> None:
         with capsys.disabled():

@@ -1,4 +1,4 @@
-"""The Lab without a browser: its answers, its curves, and the link that brings a state back."""
+"""The Lab without a browser: its estimates, its curves, and the link that restores a state."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_it_shows_curves_with_words_a_map_and_the_models() -> None:
     page = lab()
     charts = [*page.get("arrow_vega_lite_chart"), *page.get("vega_lite_chart")]
     assert len(charts) == 2
-    assert any("the answer is worth little" in text.value for text in page.markdown)
+    assert any("the answer is of little use" in text.value for text in page.markdown)
     assert "Built-in model" in html(page)
     assert "Where covering a patch" not in html(page)
     page.toggle(key="map").set_value(True).run()
