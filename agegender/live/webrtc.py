@@ -29,7 +29,7 @@ class WebRTC:
         return self._recv(frame, frames=1)
 
     async def recv_queued(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
-        """Annotate the newest of the frames since the last call, as `recv` does; count the rest as dropped."""
+        """Annotate the newest of the frames since the last call, as `recv` does; count the rest dropped."""
         return [self._recv(frames[-1], len(frames))]
 
     def on_ended(self) -> None:
