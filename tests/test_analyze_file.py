@@ -1,4 +1,4 @@
-"""Large JPEG files: decoded smaller where nothing is lost by it, and told of in their own pixels."""
+"""Large JPEG files: decoded at reduced size if nothing is lost, with results in their own pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE_WH = (4000, 3000)
 
 
 class Spot:
-    """Finds the one bright rectangle of a picture."""
+    """Detects the one bright rectangle in a picture."""
 
     name = "spot"
 
@@ -30,7 +30,7 @@ class Spot:
 
 
 class Noting:
-    """Notes how large the pictures are that it is given, and the faces in them."""
+    """Records the sizes of the pictures it is given, and their faces."""
 
     name = "noting"
 

@@ -1,4 +1,4 @@
-"""The pipeline as a whole: the same answer from many threads, in order, and what `auto` means."""
+"""The pipeline as a whole: identical results from many threads, in order, and what `auto` means."""
 
 from __future__ import annotations
 

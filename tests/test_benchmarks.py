@@ -1,4 +1,4 @@
-"""The benchmarks run, and their tables are complete; how fast anything is, no test asks."""
+"""The benchmarks run, and their tables are complete; no test checks how fast anything is."""
 
 from __future__ import annotations
 

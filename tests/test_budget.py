@@ -21,7 +21,7 @@ PATIENCE_S = 20
 
 
 class Person:
-    """Somebody who asks for a turn in a thread of their own, and is told what comes."""
+    """Somebody who asks for a turn in a separate thread, and records what they are told."""
 
     def __init__(self, turns: AdmissionQueue, memory_mb: float) -> None:
         self.told: list[int] = []
@@ -56,7 +56,7 @@ class Person:
 
 @contextmanager
 def queue(*wanted: tuple[AdmissionQueue, float]) -> Iterator[list[Person]]:
-    """Give people who come one after the other, each once the one before has a turn or was told a place."""
+    """Start people one after another, each once the one before has a turn or was told a place."""
     people: list[Person] = []
     for turns, memory_mb in wanted:
         people.append(Person(turns, memory_mb))
@@ -71,7 +71,7 @@ def queue(*wanted: tuple[AdmissionQueue, float]) -> Iterator[list[Person]]:
 
 
 def of(at_once: int, *wanted: float) -> list[tuple[AdmissionQueue, float]]:
-    """Return what comes to one queue that has 100 MB."""
+    """Requests of these MB to one queue with 100 MB."""
     turns = AdmissionQueue(at_once, Budget(100))
     return [(turns, memory_mb) for memory_mb in wanted]
 

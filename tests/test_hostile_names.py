@@ -1,4 +1,4 @@
-"""Hostile names, and a hostile list of models: shown as the text that they are, or refused."""
+"""Hostile names, and a hostile manifest: shown as plain text, or refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NAMES = (
     "." * 40 + "x.png",
     "con.aux.png",
 )
-"""What files may be called on a usual file system."""
+"""Names allowed on a common file system."""
 
 UPLOADED = (
     *NAMES,
@@ -75,7 +75,7 @@ PIXEL = encode_png(decode(hostile.png(1, 1, hostile.deflated(4))))
 
 @pytest.fixture
 def oddly_named(tmp_path: Path) -> Path:
-    """A folder of tiny pictures with hostile names, one of which is no text at all."""
+    """A folder of tiny pictures with hostile names, one of which is not valid text."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in (*map(os.fsencode, NAMES), b"\xff\xfe not UTF-8.png"):
@@ -89,7 +89,7 @@ ONE_FACE = Analysis(
 
 
 class Blind:
-    """Sees no face, whatever the picture shows."""
+    """Detects no face in any picture."""
 
     name = "blind"
 
@@ -118,7 +118,7 @@ def test_names_print_as_text_and_lead_nowhere(
     assert main([*command, str(oddly_named / "no\x1b[1m\npicture.png"), *paths]) == 1
     printed, complaints = (text.decode() for text in capfdbinary.readouterr())
     assert complaints.count("\n") == 1, complaints
-    shown = complaints if form == "--csv" else complaints + printed  # names are in quotes in CSV
+    shown = complaints if form == "--csv" else complaints + printed  # names are quoted in CSV
     assert not any(unicodedata.category(sign) == "Cc" for sign in shown.replace("\n", ""))
     if form == "--json":
         assert [
@@ -141,7 +141,7 @@ def test_a_picture_with_odd_metadata_is_read_without_a_word(
 
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Stand in for all models, and leave no analysis to other tests."""
+    """Stand in for all models, and leave no analysis behind for other tests."""
     monkeypatch.setattr(loader, "build_analyzer", lambda *_: BLIND)
     monkeypatch.setattr(loader, "fetch_model", lambda *_: None)
     streamlit.cache_data.clear()
@@ -155,7 +155,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_on_the_page_names_are_text_whether_a_picture_is_read_or_not() -> None:
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
     page = page.switch_page("pages/1_Photos.py").run()
-    # Streamlit itself refuses, on the server, names with other endings and those with a zero in them.
+    # Streamlit itself refuses, on the server, names with other endings and names with a zero byte.
     names = [name for name in UPLOADED if name.endswith(".png") and "\0" not in name][:MAX_PICTURES]
     files = [(name, PIXEL if number % 2 else b"no picture") for number, name in enumerate(names)]
     page.file_uploader[0].set_value([(*file, "image/png") for file in files]).run()
@@ -177,7 +177,7 @@ def test_names_of_annotated_pictures_lead_into_no_other_folder(name: str) -> Non
     assert len(saved.encode()) <= 255
 
 
-# By CommonMark a backslash before any of ASCII's signs makes it that sign and nothing else.
+# By CommonMark, a backslash before any ASCII punctuation makes it literal.
 PLAIN = re.compile(r"(?:\\[!-/:-@\[-`{-~]|[^!-/:-@\[-`{-~\s]| )*")
 
 

@@ -1,4 +1,4 @@
-"""Nothing is told to anybody: no address but those that were asked for, and no file outside the cache."""
+"""No telemetry: no addresses but those asked for, and no files outside the cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMESPACE = ("unshare", "--map-root-user", "--net", "--mount")
 
 
 def trapped(program: str, home: Path) -> dict[str, Any]:
-    """Return what a program of Python told, in a network of its own; skip where there is none."""
+    """Network traffic of a Python program in its own network namespace; skips where that is impossible."""
     if (
         not shutil.which("ip")
         or subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode
@@ -77,7 +77,7 @@ def test_building_analysing_and_serving_tell_nobody(tmp_path: Path) -> None:
     found = trapped(EVERYTHING.replace("{log}", str(tmp_path / "log.txt")), tmp_path / "home")
     assert found["status"] == 0, found["output"]
     assert int(found["output"].split()[-1]) >= 2, found["output"]
-    asked_for = {"raw.githubusercontent.com"}  # models that are not here
+    asked_for = {"raw.githubusercontent.com"}  # missing models
     assert set(found["names"]) <= asked_for
     assert set(found["addresses"]) <= {"203.0.113.7"}
     if not found["names"]:
@@ -86,7 +86,7 @@ def test_building_analysing_and_serving_tell_nobody(tmp_path: Path) -> None:
 
 
 def test_onnx_runtime_is_imported_only_where_its_telemetry_is_off_by_then() -> None:
-    """Both packages turn it off in their `__init__`, which comes before any module of theirs."""
+    """Both packages turn it off in their `__init__`, which runs before any of their modules."""
     folders = ("agegender", "pages", "training", "benchmarks", "docs")
     files = [ROOT / "app.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.py"))]
     importing = {str(path.relative_to(ROOT)) for path in files if "onnxruntime" in imports(path)}

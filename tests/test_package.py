@@ -1,4 +1,4 @@
-"""The package: what `pip install` gives works from any folder, says what it lacks, and keeps its promises."""
+"""The package: an installation works from any folder, says what it lacks, and keeps its promises."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def requirements(*parts: list[str]) -> dict[str, Requirement]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the wheel, and of all else what the tests run in has."""
+    """Python of an environment with the wheel installed, plus everything the tests run with."""
     pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
@@ -53,7 +53,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def elsewhere() -> dict[str, str]:
-    """The environment, without what would let an installed program find the checkout."""
+    """The environment, without variables by which an installed program could find the checkout."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 

@@ -1,4 +1,4 @@
-"""What holds of the project as a whole, and no linter says."""
+"""Project-wide rules that no linter checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 
 
 def imported(source: Path) -> set[str]:
-    """Return the top-level names of all packages that a file imports."""
+    """Top-level names of all packages that a file imports."""
     names = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""What the server itself refuses, whatever a browser would have prevented."""
+"""What the server itself refuses, even if a browser would have prevented it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def visitor(url: str) -> Iterator[Visitor]:
 
 
 def asked(visitor: Visitor, method: str, path: str, headers: dict[str, str]) -> HTTPResponse:
-    """Return the answer to a request without a body, and with these headers alone."""
+    """Response to a request without a body and with only these headers."""
     connection = HTTPConnection(visitor.host, timeout=30)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
@@ -97,7 +97,7 @@ def test_a_file_that_hides_how_large_it_is_is_cut_off(visitor: Visitor) -> None:
     try:
         connection.request("PUT", path, parts(), headers, encode_chunked=True)
         assert connection.getresponse().status == 413
-    except (BrokenPipeError, ConnectionResetError):  # the server hung up before all was sent
+    except (BrokenPipeError, ConnectionResetError):  # the server hung up before everything was sent
         assert 200 <= len(sent) < 300
     finally:
         connection.close()
@@ -112,7 +112,7 @@ def test_a_large_picture_is_refused_where_the_browser_did_not(visitor: Visitor) 
 
 
 def test_what_goes_wrong_inside_is_not_told(visitor: Visitor, url: str) -> None:
-    """A value that no browser sends makes a run fail; neither the code nor its place gets out."""
+    """A value that no browser sends makes a run fail; neither the code nor its location gets out."""
     visitor.enter("selectbox", "Face detector", int_value=99)
     visitor.run()
     errors = [e.exception for e in visitor.elements if e.WhichOneof("type") == "exception"]
@@ -131,7 +131,7 @@ def test_nothing_is_reported_of_how_it_is_used(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize(("page", "what"), [("Photos", "pictures"), ("Video", "video")])
 def test_files_from_before_a_restart_are_asked_for_again(url: str, page: str, what: str) -> None:
-    """The browser of an open tab still names files that the server has lost."""
+    """The browser of an open tab still lists files that the server has lost."""
     with Visitor(url, page) as visitor:
         visitor.run()
         visitor.name_lost_file()

@@ -1,4 +1,4 @@
-"""What runs elsewhere than here: the workflow, the hooks, the forms and the image tell what is there."""
+"""What runs elsewhere: workflow, hooks, forms and image refer to files and commands that exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCRIPTS = [step["run"] for job in JOBS.values() for step in job["steps"] if "run
 
 
 def pythons(job: dict[str, Any]) -> dict[str, set[str]]:
-    """Return the Pythons of a job by system."""
+    """A job's Pythons by system."""
     matrix = job["strategy"]["matrix"]
     found = {system: set(matrix["python"]) for system in matrix["os"]}
     for more in matrix["include"]:

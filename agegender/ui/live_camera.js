@@ -1,11 +1,11 @@
-// The camera of the page Live: its place before START, and the video over the page's own connection. The
-// browser shows its camera at full rate and draws what the server says of the last picture over it.
-const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.2]]; // long side, JPEG's quality
-const SLOW_MS = 230, FAST_MS = 120; // on the line, from a picture to its answer: smaller or larger ones then
-const LEAST_MS = 66; // between two pictures: more a second would be seen by nobody
-const LOST_MS = 3000; // after so long an answer will not come any more
-const COAST_S = 0.3; // for so long a face is expected to go on moving as it did
-const BLOCKS = 6; // a hidden face is about this many blocks wide and high
+// The Live page's camera: a placeholder before START, and the video over the page's own connection. The
+// browser shows its camera at full rate and draws the server's answer to the latest picture on top.
+const STEPS = [[640, 0.75], [640, 0.55], [480, 0.6], [480, 0.4], [480, 0.2]]; // long side, JPEG quality
+const SLOW_MS = 230, FAST_MS = 120; // round-trip times for smaller or larger pictures
+const LEAST_MS = 66; // minimum interval of pictures: nobody would notice more
+const LOST_MS = 3000; // an answer that takes longer is considered lost
+const COAST_S = 0.3; // how long a face is assumed to keep moving
+const BLOCKS = 6; // blocks across and down a hidden face
 
 class Camera {
   constructor(root) {
@@ -23,7 +23,7 @@ class Camera {
     document.addEventListener("visibilitychange", this.wake);
   }
 
-  // The page runs: `mode` is idle, ask or play.
+  // Called on each page run; `mode` is idle, ask or play.
   told(data, tell) {
     const before = this.data;
     [this.data, this.tell] = [data, (what) => tell("said", { turn: data.turn, what })];
@@ -80,7 +80,7 @@ class Camera {
     document.removeEventListener("visibilitychange", this.wake);
   }
 
-  // Take the next picture as soon as it may be taken.
+  // Take the next picture as soon as allowed.
   soon() {
     clearTimeout(this.timer);
     const waits = this.pending ? LOST_MS : LEAST_MS;
@@ -139,7 +139,7 @@ class Camera {
     if (!width) return;
     this.stage.style.setProperty("--aspect", width / height);
     const scale = Math.max(1, (canvas.clientWidth * devicePixelRatio) / width);
-    [canvas.width, canvas.height] = [width * scale, height * scale]; // which clears it too
+    [canvas.width, canvas.height] = [width * scale, height * scale]; // also clears it
     const context = canvas.getContext("2d");
     context.scale(scale, scale);
     const looked = answer?.hide && answer.hidden;
@@ -173,7 +173,7 @@ class Camera {
       context.fillText(text, left + 0.4 * px, top + (1.1 * i + 1.06) * px, width - 0.8 * px));
   }
 
-  // The picture that was looked through, its faces a few plain blocks each.
+  // The analysed picture, with each face reduced to a few plain blocks.
   hide(context, { frame, hidden }, width, height) {
     context.drawImage(frame, 0, 0, width, height);
     for (const [left, top, right, bottom] of hidden) {
@@ -183,13 +183,13 @@ class Camera {
       context.beginPath();
       context.ellipse(x, y, wide / 2, high / 2, 0, 0, 2 * Math.PI);
       context.clip();
-      context.fillRect(0, 0, width, height); // for what of a block lies outside the picture
+      context.fillRect(0, 0, width, height); // for parts of blocks outside the picture
       this.coarse(context, frame, [x - wide / 2, y - high / 2, wide, high], BLOCKS, BLOCKS, false);
       context.restore();
     }
   }
 
-  // All of the picture, of which little but colours is left: nobody has looked for faces in it yet.
+  // The whole picture, reduced to little more than its colours, because it has not been analysed yet.
   veil(context, width, height) {
     const blocks = BLOCKS / Math.min(width, height);
     this.coarse(context, this.video, [0, 0, width, height], width * blocks, height * blocks, true);
@@ -208,7 +208,7 @@ class Camera {
   }
 }
 
-// What is said is a state, not a trigger: Streamlit loses a trigger where one run of the page cuts another short.
+// Reports are a state, not a trigger: Streamlit loses triggers when one page run cuts another short.
 export default function ({ data, parentElement, setStateValue }) {
   const camera = (parentElement.camera ??= new Camera(parentElement));
   globalThis.agegenderCamera = camera;

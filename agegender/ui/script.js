@@ -1,4 +1,4 @@
-// What the pages do in the browser, once for all pages. Nothing here leaves the page.
+// Browser script shared by all pages. Nothing here leaves the page.
 if (!window.agegender) {
   window.agegender = true;
 
@@ -7,7 +7,7 @@ if (!window.agegender) {
   description.content = "Finds faces in photos, videos and a webcam and estimates apparent age and gender.";
   document.head.append(description);
 
-  // A pasted picture goes the way of a chosen file.
+  // Treat a pasted picture like a chosen file.
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
     const field = document.querySelector('[data-testid="stFileUploader"] input[type="file"]');
@@ -19,7 +19,7 @@ if (!window.agegender) {
     event.preventDefault();
   });
 
-  // A moment that is clicked is shown in the page's video.
+  // Clicking a moment seeks the page's video to it.
   document.addEventListener("click", (event) => {
     const moment = event.target.closest?.("[data-seek]");
     const video = document.querySelector('[data-testid="stMain"] video');

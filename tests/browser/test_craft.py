@@ -1,4 +1,4 @@
-"""What holds on every page: nothing jumps, everybody can use it, a phone shows all of it."""
+"""Checks on every page: no layout shifts, accessibility, no overflow on a phone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("mirror")
 SAMPLES = Path(__file__).parents[2] / "samples"
 STILL = "[data-test-script-state=notRunning]"
 
-# Shifts within half a second of a click or a key are the visitor's own, and do not count: web.dev/cls.
+# Shifts within half a second of a click or a key press are caused by the visitor and do not count:
+# web.dev/cls.
 WATCH = """new PerformanceObserver(list => {
     for (const shift of list.getEntries())
         if (!shift.hadRecentInput) (window.shifts ??= []).push({
@@ -34,7 +35,7 @@ HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")]
 
 
 def come(page: Page) -> None:
-    """Wait for a page as it is after a first visit."""
+    """Wait for a page to look as it does after a first visit."""
     page.locator(STILL).wait_for(state="attached")
     page.get_by_role("heading", level=1).wait_for()
 

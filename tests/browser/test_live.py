@@ -39,7 +39,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-# What the video in the component shows, as a PNG file in base64.
+# The picture in the component's video, as a base64 PNG.
 GRAB = """video => {
     const canvas = document.createElement('canvas');
     canvas.width = video.videoWidth; canvas.height = video.videoHeight;
@@ -63,7 +63,7 @@ def browser(capture: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, mirror: Path, browser: Browser) -> Iterator[str]:
-    assert mirror.is_dir() and browser.is_connected()  # no server where the tests are skipped
+    assert mirror.is_dir() and browser.is_connected()  # start no server if the tests are skipped
     with serve(tmp_path_factory.mktemp("live") / "log.txt", AGEGENDER_ICE="none") as address:
         yield address
 
@@ -83,17 +83,17 @@ def opened(context: BrowserContext, url: str) -> Page:
 
 
 def grab(page: Page) -> Image:
-    """The picture that the browser shows just now."""
+    """The picture that the browser currently shows."""
     return decode(base64.b64decode(streamer(page).locator("video").evaluate(GRAB)))
 
 
 def coloured(picture: Image, colour: tuple[int, int, int]) -> int:
-    """How many pixels have about this colour: video changes colours a little."""
+    """Number of pixels of about this colour: video changes colours a little."""
     return int((np.abs(picture.astype(int) - colour).max(axis=2) < 40).sum())
 
 
 def roughness(picture: Image) -> float:
-    """How much neighbouring pixels differ where the face is."""
+    """Difference between neighbouring pixels in the face's area."""
     height, width = picture.shape[:2]
     face = picture[int(0.36 * height) : int(0.62 * height), int(0.42 * width) : int(0.58 * width)]
     return float(np.abs(np.diff(face.astype(int), axis=1)).mean())
@@ -171,7 +171,7 @@ def test_opening_and_closing_leaves_no_threads(context: BrowserContext, url: str
         stop(page)
     assert eventually(page, lambda: tasks(url) <= before + 2), f"{before} threads became {tasks(url)}"
     for _ in range(3):
-        opened(context, url).close()  # and no STOP
+        opened(context, url).close()  # without STOP
     assert eventually(page, lambda: tasks(url) <= before + 25)
 
 

@@ -1,4 +1,4 @@
-"""Live over the page's own connection in a real Chromium, and the change to it where WebRTC fails."""
+"""Live over the page's own connection in a real Chromium, and the fallback to it when WebRTC fails."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-# Video may go through a relay only, and there is none: as behind a firewall that lets nothing else through.
+# Allow video only through a relay, of which there is none: like a firewall that blocks everything else.
 FIREWALL = """window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(configuration) { super({...configuration, iceTransportPolicy: 'relay'}); }
 };"""
 
-# Keep every camera that is opened, to see whether it was closed.
+# Remember every camera that is opened, to check that it gets closed.
 TRACKS = """window.tracks = [];
 const opens = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (asked) => {
@@ -50,7 +50,8 @@ OPEN_CAMERAS = "() => window.tracks.filter((track) => track.readyState === 'live
 
 REFUSE = """navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{}'); }};"""
 
-# How much neighbouring pixels of the canvas differ where the face is, and how many have a colour.
+# Difference between neighbouring pixels of the canvas in the face's area, and the number of pixels with a
+# colour.
 ROUGHNESS = """() => {
     const {canvas} = globalThis.agegenderCamera, [w, h] = [canvas.width, canvas.height];
     if (!w) return -1;
@@ -87,7 +88,7 @@ def browser(capture: Path) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, mirror: Path, browser: Browser) -> Iterator[str]:
-    assert mirror.is_dir() and browser.is_connected()  # no server where the tests are skipped
+    assert mirror.is_dir() and browser.is_connected()  # start no server if the tests are skipped
     log = tmp_path_factory.mktemp("live") / "log.txt"
     with serve(log, AGEGENDER_ICE="none", AGEGENDER_LIVE="websocket", AGEGENDER_LIVE_MAX="2") as address:
         yield address
@@ -114,7 +115,7 @@ def answers(page: Page) -> int:
 
 
 def box(page: Page) -> Box:
-    """Where the one face is that the server told of last, in pixels of 640×480."""
+    """The only face in the server's latest answer, in pixels of 640×480."""
     answer = page.evaluate("() => globalThis.agegenderCamera.answer")
     (person,) = answer["people"]
     scale = 640 / answer["size"][0]
@@ -122,7 +123,7 @@ def box(page: Page) -> Box:
 
 
 def in_the_middle(found: Box) -> bool:
-    """Whether this is the face of `clip_of_one`: 110 pixels wide, within 10 of the middle."""
+    """Return whether this is the face of `clip_of_one`: 110 pixels wide, within 10 of the middle."""
     x, y = found.center
     return abs(x - 320) < 30 and abs(y - 240) < 40 and 80 < found.width < 140
 
@@ -172,7 +173,7 @@ def test_settings_are_in_force_while_it_plays_and_no_hidden_face_is_ever_shown(
     context: BrowserContext, url: str
 ) -> None:
     page = opened(context, url)
-    # From now on, whatever is shown is looked at after each frame that is drawn.
+    # From now on, check what is shown after each frame that is drawn.
     page.evaluate(
         f"""() => {{
             window.clear = 0;
@@ -319,7 +320,7 @@ def test_thirty_openings_and_closings_leave_no_thread_and_no_camera(
         assert eventually(page, lambda: page.evaluate(OPEN_CAMERAS) == 0)
     assert eventually(page, lambda: tasks(url) <= before + 2), f"{before} threads became {tasks(url)}"
     for _ in range(3):
-        opened(context, url).close()  # and no STOP
+        opened(context, url).close()  # without STOP
         page.wait_for_timeout(500)
     start(page)
     stop(page)

@@ -35,7 +35,7 @@ def open_photos(page: Page, app_url: str) -> None:
 
 
 def cards(page: Page) -> Locator:
-    """Return the crops of the faces, one a card."""
+    """Crops of the faces, one per card."""
     return page.get_by_role("img", name="cut out")
 
 
@@ -128,7 +128,7 @@ def test_the_lab_changes_the_answer_and_its_link_brings_it_back(page: Page, app_
     assert is_loaded(page.get_by_role("img", name="Where covering a patch changes the age"))
 
 
-@pytest.mark.usefixtures("mirror")  # elsewhere a note says that YuNet cannot be had
+@pytest.mark.usefixtures("mirror")  # without it, a note says that YuNet is not available
 def test_home_fits_on_one_screen(page: Page, app_url: str) -> None:
     page.goto(app_url)
     cards(page).wait_for()
@@ -226,7 +226,7 @@ def saved(page: Page, button: str) -> Path:
 
 
 def face_of(analysis: Analysis) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the inner part of the only face's box, without frame and label."""
+    """Inner part of the only face's box, without frame and label."""
     box = analysis.readings[0].face.box
     (x, y), across, down = box.center, 0.3 * box.width, 0.3 * box.height
     return (int(x - across), int(y - down)), (int(x + across), int(y + down))
@@ -245,7 +245,7 @@ def test_nothing_sticks_out_on_a_phone(page: Page, app_url: str, width_px: int) 
 
 
 def sticking_out(page: Page) -> list[str]:
-    """Return what reaches beyond the window's edges, in the page itself."""
+    """Elements of the page that extend beyond the window."""
     script = """root => [...root.querySelectorAll('img, p, h1, h3, button, canvas, svg, [data-testid]')]
         .filter(e => e.getClientRects().length)
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1)
@@ -296,7 +296,7 @@ def test_the_boxes_to_point_at_lie_where_the_faces_are(page: Page, app_url: str)
 
 
 def standing_out(page: Page) -> dict[str, list[int]]:
-    """Return which boxes, of all pictures one after the other, and which cards have an outline."""
+    """Outlined boxes, over all pictures in sequence, and outlined cards."""
     script = """([boxes, cards]) => {
         const lit = elements => [...elements.keys()]
             .filter(i => getComputedStyle(elements[i]).outlineStyle == "solid");
@@ -333,7 +333,7 @@ def test_the_keyboard_reaches_all_there_is_on_photos_and_little_else(page: Page,
 
 
 def tab_stops(page: Page) -> list[str]:
-    """Return the names of what the tabulator leads to, from the top of the page to its end."""
+    """Names of the tab stops, from the top of the page to the bottom."""
     script = """() => {
         const stop = document.activeElement;
         if (stop.tagName === "BODY") return null;
@@ -400,7 +400,7 @@ def test_a_model_that_cannot_be_fetched_is_told_and_stops_nothing(
 
 @pytest.fixture(scope="module")
 def cut_off_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app that has no models but the bundled one, and reaches nothing."""
+    """URL of an app without network access that has only the bundled models."""
     if shutil.which("chromium") is None:
         pytest.skip("there is no chromium on this machine")
     folder = tmp_path_factory.mktemp("cut-off")

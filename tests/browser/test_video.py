@@ -1,4 +1,4 @@
-"""The video page in a real Chromium: what comes out plays, and Stop stops."""
+"""The video page in a real Chromium: the result plays, and Stop stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of an app of its own, and the folder of its temporary files."""
+    """URL of a separate app, and the folder of its temporary files."""
     if shutil.which("chromium") is None:
         pytest.skip("there is no chromium on this machine")
     folder = tmp_path_factory.mktemp("temporary")
@@ -61,7 +61,7 @@ def test_a_video_in_and_a_playable_video_out(page: Page, served: tuple[str, Path
     bar = page.locator(".timeline .bar").first
     assert video.evaluate("video => video.currentTime") == 3
     bar.focus()
-    page.keyboard.press("Enter")  # a click does the same
+    page.keyboard.press("Enter")  # same as a click
     page.wait_for_function("document.querySelector('video').currentTime < 2")
     assert page.locator(".people tbody tr").count() == 1
     with page.expect_download() as download:
@@ -89,7 +89,7 @@ def test_stop_stops_and_leaves_no_file(page: Page, served: tuple[str, Path], tmp
     page.get_by_role("button", name="Find faces").and_(page.locator(":enabled")).wait_for()
     page.get_by_role("progressbar").wait_for(state="detached")
     assert page.locator("video").count() == 0
-    for _ in range(100):  # the old run ends beside the new one, when it next shows its progress
+    for _ in range(100):  # the old run ends alongside the new one, at its next progress update
         if not videos_in(folder):
             break
         page.wait_for_timeout(100)

@@ -1,4 +1,4 @@
-"""The command line as people and scripts use it: what is printed where, and with which exit status."""
+"""The command line as people and scripts use it: what is printed where, and the exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMMAND = (sys.executable, "-m", "agegender")
 
 
 class StubAnalyzer(Analyzer):
-    """Sees one face in every picture that is not black."""
+    """Detects one face in every picture that is not black."""
 
     def __init__(self, notes: tuple[str, ...] = ()) -> None:
         self.notes = notes
@@ -100,7 +100,7 @@ def test_start_takes_only_what_it_needs() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are another thing on this system")
 @pytest.mark.parametrize(("end", "status"), [("interrupt", 130), ("close", 141)])
 def test_reader_that_had_enough_ends_it_quietly(end: str, status: int) -> None:
-    # As from a terminal: what runs in the background may have been told to ignore Ctrl-C.
+    # As from a terminal: background processes may have been told to ignore Ctrl-C.
     code = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     code += "; runpy.run_module('agegender', run_name='__main__')"
     with subprocess.Popen(
@@ -138,7 +138,7 @@ def test_folders_are_searched_for_pictures(tmp_path: Path, capsys: pytest.Captur
     shown = [picture(tmp_path / name) for name in ("a.png", "b/c/e.JPEG", "b/d.heic", "b/f.HIF", "b/g.jfif")]
     for name in (".hidden.png", ".hidden.txt", ".git/x.png", "._a.png", "notes.txt"):
         picture(tmp_path / name)
-    named = picture(tmp_path / "elsewhere" / "picture.txt")  # any name will do where it is given
+    named = picture(tmp_path / "elsewhere" / "picture.txt")  # a file given by name may have any ending
     assert run("analyze", "--json", tmp_path, named) == 0
     printed = capsys.readouterr()
     assert sorted(files_of(printed.out)) == sorted(map(str, [*shown, named]))
@@ -253,8 +253,8 @@ def test_annotated_pictures_overwrite_nothing(tmp_path: Path) -> None:
     written = [decode(tmp_path / folder / "x-annotated-2.jpg") for folder in ("a", "b")]
     for image, value in zip(written, (50, 250), strict=True):
         assert image.shape == (32, 48, 3)
-        assert abs(int(image[16, 16, 0]) - value) < 12  # inside of the box
-        assert image.std() > 5  # and there is one
+        assert abs(int(image[16, 16, 0]) - value) < 12  # inside the box
+        assert image.std() > 5  # and there is a box
 
 
 @pytest.mark.usefixtures("stub")

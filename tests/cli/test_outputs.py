@@ -1,4 +1,4 @@
-"""What commands write: refused before the work where it cannot be, and whole or not at all."""
+"""Output files: refused before the work if impossible, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_names_that_differ_are_not_the_same_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def hung_up() -> Iterator[None]:
-    """SIGHUP ends what is started, also where the tests run under nohup."""
+    """Restore SIGHUP's default action in child processes, even if the tests run under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)

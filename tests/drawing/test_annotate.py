@@ -32,7 +32,7 @@ def noise(height: int, width: int) -> Image:
 
 
 def shows(image: Image, colour: tuple[int, int, int]) -> bool:
-    """Tell whether the image holds more of exactly this colour than noise would."""
+    """Return whether the image has more pixels of exactly this colour than noise would give."""
     return int((image == colour).all(axis=2).sum()) > 20
 
 
@@ -82,7 +82,7 @@ def test_nothing_but_boxes_and_labels_changes() -> None:
     assert np.array_equal(drawn[:110], image[:110])
 
 
-# A picture as read from a file may be read-only or a view.
+# A decoded picture may be read-only or a view.
 def test_read_only_and_mirrored_pictures_are_drawn_on() -> None:
     image = noise(480, 640)
     face = analysis(image, reading(Box(60, 150, 160, 270)))
@@ -137,7 +137,7 @@ def test_a_face_whose_label_finds_no_room_does_not_show_a_gender_colour() -> Non
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
-    """Return the contrast of two colours, 1 to 21, after WCAG 2.1."""
+    """Contrast ratio of two colours, 1 to 21, by WCAG 2.1."""
 
     def luminance(colour: tuple[int, int, int]) -> float:
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in np.array(colour) / 255]
@@ -158,7 +158,7 @@ def test_the_typeface_has_every_sign_of_a_label() -> None:
     texts = [*RANGES, "Female 0123456789 %", "Male", " · ", "29 years", "?"]
     signs = {sign for text in texts for sign in typeset(text)} - {" "}
     missing = picture("\uffff")
-    assert missing == picture("–")  # else the hyphen in its place is no longer needed
+    assert missing == picture("–")  # otherwise the substitute hyphen is no longer needed
     assert [sign for sign in sorted(signs) if picture(sign) == missing] == []
 
 
@@ -177,7 +177,7 @@ def test_labels_grow_with_the_picture(scale: int) -> None:
     face = Box(200 * scale, 150 * scale, 320 * scale, 300 * scale)
     drawn = annotate(image, analysis(image, reading(face)))
     rows = np.flatnonzero((drawn == FEMALE).all(axis=2).sum(axis=1) > 50 * scale)
-    label_rows = rows[rows < 145 * scale]  # without the upper line of the box
+    label_rows = rows[rows < 145 * scale]  # without the box's upper line
     assert len(label_rows) == pytest.approx(18 * scale, abs=2 * scale)
 
 
@@ -200,7 +200,7 @@ def test_a_blurred_face_is_a_few_plain_blocks() -> None:
 
 
 def test_what_is_averaged_away_leaves_no_trace() -> None:
-    # Two pictures that differ by a fine pattern inside the blocks, and in nothing else.
+    # Two pictures that differ only in a fine pattern inside the blocks.
     face = Face(Box(24, 24, 104, 104), 0.9)
     flat = np.full((128, 128, 3), 100, np.uint8)
     pattern = flat + np.where(np.indices((128, 128)).sum(axis=0) % 2, 60, -60)[..., None].astype(np.uint8)

@@ -43,7 +43,7 @@ def test_labels_lie_inside_the_picture_and_cover_neither_other_faces_nor_each_ot
         assert Box(0, 0, WIDTH, HEIGHT).intersection(label) == label
         assert not any(meet(label, face) for j, face in enumerate(faces) if j != i)
         assert not any(meet(label, other) for j, other in placed.items() if j != i)
-        assert label.intersection(faces[i]).area <= faces[i].area / 2 + 400  # of whole pixels
+        assert label.intersection(faces[i]).area <= faces[i].area / 2 + 400  # rounding to whole pixels
     assert places == place_labels(faces, sizes, WIDTH, HEIGHT)
 
 
@@ -51,7 +51,7 @@ def test_labels_lie_inside_the_picture_and_cover_neither_other_faces_nor_each_ot
 def test_a_label_is_left_out_or_made_smaller_only_where_there_is_no_room(
     scene: list[tuple[Box, list[tuple[int, int]]]],
 ) -> None:
-    # Whole pixels, so that the four plain places can be named exactly.
+    # Whole pixels, so that the four plain spots can be named exactly.
     faces = [Box(*(float(round(side)) for side in sides(face))) for face, _ in scene]
     sizes = [options for _, options in scene]
     places = place_labels(faces, sizes, WIDTH, HEIGHT)
@@ -71,7 +71,7 @@ def sides(box: Box) -> tuple[float, float, float, float]:
 
 
 def plain_places(face: Box, width: int, height: int) -> list[Box]:
-    """Return the label above, below, right and left of the visible part of the face."""
+    """Spots above, below, right and left of the visible part of the face."""
     seen = face.intersection(Box(0, 0, WIDTH, HEIGHT))
     if seen.area == 0:
         return []
@@ -106,7 +106,7 @@ def test_two_faces_one_above_the_other_keep_their_labels_apart() -> None:
 
 
 def test_a_label_keeps_away_from_a_face_that_it_could_be_taken_for() -> None:
-    # Flush left it would lie on the forehead of the other face, which stands a little lower.
+    # Flush left, it would cover the forehead of the other face, which is a little lower.
     faces = [FACE, Box(235, 102, 315, 182)]
     place = place_labels(faces, [[(120, 20)]] * 2, WIDTH, HEIGHT)[0]
     assert place is not None
@@ -122,5 +122,5 @@ def test_a_smaller_label_is_taken_before_the_face_is_covered() -> None:
 def test_what_does_not_fit_is_left_out() -> None:
     assert place_labels([FACE, FACE], [[(401, 20)], []], WIDTH, HEIGHT) == [None, None]
     assert place_labels([FACE], [[(401, 20), (20, 20)]], WIDTH, HEIGHT) == [Place(1, 150, 80)]
-    assert place_labels([Box(0, 0, 1, 1)], [[(1, 1)]], 1, 1) == [None]  # it would hide all of the face
+    assert place_labels([Box(0, 0, 1, 1)], [[(1, 1)]], 1, 1) == [None]  # it would hide the whole face
     assert place_labels([], [], WIDTH, HEIGHT) == []

@@ -1,4 +1,4 @@
-"""Distributions over age against closed forms, point masses and what must hold for any of them."""
+"""Age distributions against closed forms, point masses and general properties."""
 
 import math
 
@@ -58,7 +58,7 @@ def test_no_age_is_below_nought() -> None:
 
 
 def test_logistic_distribution_gives_its_closed_form() -> None:
-    location, scale = 40.0, 3.0  # narrow enough that none of it lies outside 0 to 100
+    location, scale = 40.0, 3.0  # narrow enough to be within 0 to 100
 
     def below(age: float) -> float:
         return 1 / (1 + math.exp(-(age - location) / scale))
@@ -66,7 +66,7 @@ def test_logistic_distribution_gives_its_closed_form() -> None:
     edges = [below(year) for year in range(YEARS + 1)]
     age = from_years(np.diff(edges))
     at_cuts = [0.0, *map(below, CUTS), 1.0]
-    assert age.probabilities == pytest.approx(np.diff(at_cuts), abs=2e-3)  # even within a year, it says
+    assert age.probabilities == pytest.approx(np.diff(at_cuts), abs=2e-3)  # uniform within a year
     assert age.years == pytest.approx(location - 0.5, abs=1e-3)
     spread = scale * math.log(9)  # the logit of 90 %
     assert (age.low, age.high) == pytest.approx((location - spread - 0.5, location + spread - 0.5), abs=0.04)

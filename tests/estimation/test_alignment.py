@@ -22,7 +22,7 @@ coordinates = st.tuples(*[st.floats(-2000, 2000)] * 2)
 
 
 def least_squares(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The same matrix by numpy's general solver: x' = a x − b y + c, y' = b x + a y + d."""
+    """The same matrix from numpy's general solver: x' = a x − b y + c, y' = b x + a y + d."""
     rows = [row for x, y in source for row in ((x, -y, 1, 0), (y, x, 0, 1))]
     a, b, c, d = np.linalg.lstsq(np.array(rows), target.ravel(), rcond=None)[0]
     return np.array([[a, -b, c], [b, a, d]])
@@ -104,7 +104,7 @@ def test_a_box_alone_is_centred_and_as_large_as_the_template_says(portrait: Imag
     for matrix, middle in ((small, (150, 100)), (large, (200, 150))):
         np.testing.assert_allclose(matrix[:, :2] @ middle + matrix[:, 2], (0.5, 0.435))
     assert small[0, 0] == pytest.approx(2 * large[0, 0])
-    assert align(portrait, Face(Box(5, 5, 5, 5), 0.9), 112).shape == (112, 112, 3)  # even of no size
+    assert align(portrait, Face(Box(5, 5, 5, 5), 0.9), 112).shape == (112, 112, 3)  # even of zero size
 
 
 def test_margin_crop_is_the_square_around_the_box(portrait: Image) -> None:

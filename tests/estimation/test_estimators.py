@@ -1,4 +1,4 @@
-"""Estimators: what goes into the nets, what is made of what comes out, in which order."""
+"""Estimators: the nets' inputs, the processing of their outputs, and the order of results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.types import RANGES, Box, Estimate, Face, Image
 
-# Of whoever runs the tests, before conftest.py lays it aside.
+# The user's own cache, before conftest.py replaces it.
 OWN_CACHE = os.environ.get("AGEGENDER_CACHE")
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -43,7 +43,7 @@ COLLINS = Face(
     0.94,
     ((203.4, 103.6), (247.5, 104.4), (224.1, 127.7), (204.0, 143.1), (242.9, 143.7)),
 )
-ELSEWHERE = (Face(Box(330, 320, 480, 470), 0.9), Face(Box(-40, -30, 90, 120), 0.9))  # one leaves the picture
+ELSEWHERE = (Face(Box(330, 320, 480, 470), 0.9), Face(Box(-40, -30, 90, 120), 0.9))  # one exceeds the picture
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def numbers(estimates: tuple[Estimate, ...]) -> np.ndarray:
 
 
 class Session:
-    """In place of ONNX Runtime's: says that the age is a face's mean red, its gender its mean blue."""
+    """Replaces an ONNX Runtime session: age is a face's mean red, gender its mean blue."""
 
     def __init__(self, _path: Path) -> None:
         self.batches: list[np.ndarray] = []
@@ -147,7 +147,7 @@ def test_bundled_net_gives_a_face_the_same_in_any_company(bundled: Apparent, col
 
 @pytest.fixture(scope="module")
 def nets(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Both nets of Levi and Hassner with weights made up: the files, and the nets as the oracle has them."""
+    """Both Levi–Hassner nets with random weights: the files, and the nets for the oracle."""
     folder, paths = tmp_path_factory.mktemp("caffe"), dict[str, Path]()
     oracle: dict[str, Any] = {}
     rng = np.random.default_rng(2015)
@@ -167,7 +167,7 @@ def levi_hassner(nets: dict[str, Any]) -> LeviHassner:
 
 
 class Middle:
-    """Finds one face in the middle of every picture."""
+    """Detects one face in the middle of every picture."""
 
     name = "middle"
 

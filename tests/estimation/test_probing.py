@@ -1,4 +1,4 @@
-"""The Lab's arithmetic: what is changed, what is read of it, and what is said about it."""
+"""The Lab's arithmetic: changes, the estimates they cause, and their description in words."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_smaller_face_has_its_landmarks_where_they_are() -> None:
 
 def test_a_turned_face_has_its_landmarks_turned_clockwise_around_it() -> None:
     _, face = changed(plain(), Changes(turn=90))
-    # The right eye, up left of the middle (50, 55), goes up right.
+    # The right eye, left of and above the middle (50, 55), moves up and right.
     assert face.landmarks[0] == pytest.approx((60, 45), abs=1e-6)
     assert face.landmarks[2] == pytest.approx((47, 55), abs=1e-6)
 
@@ -109,7 +109,7 @@ def test_an_occlusion_map_shows_where_the_answer_hangs(cut: Cut) -> None:
     years, female = occlusion(build_analyzer().estimator, cut)
     assert years.shape == female.shape == (PATCHES, PATCHES)
     corner, inner = np.abs(years[-1, [0, -1]]).max(), np.abs(years[1:-1, 1:-1]).max()
-    assert inner > corner  # the background of the lower corners matters less than the face
+    assert inner > corner  # the background in the lower corners matters less than the face
 
 
 def curve_of(*years: float, p_female: float = 0.9) -> Curve:

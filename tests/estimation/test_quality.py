@@ -1,4 +1,4 @@
-"""Warnings: each is given for the face that deserves it, and for no other."""
+"""Warnings: each is given for the faces that deserve it, and only for those."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from agegender.types import WARNINGS, Age, Box, Estimate, Face, Gender, Image
 from training import robustness
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-# Eyes, nose and corners of the mouth in the portrait, set by eye.
+# Eyes, nose and corners of the mouth in the portrait, measured by eye.
 FACE = Face(Box(180, 62, 268, 178), 0.9, ((206, 108), (245, 106), (226, 130), (211, 150), (243, 149)))
 PROFILE = Face(FACE.box, 0.9, ((206, 108), (245, 106), (247, 130), (240, 150), (246, 149)))
 
@@ -71,7 +71,7 @@ def test_dark(portrait: Image) -> None:
 
 
 def test_dark_skin_in_the_light_is_not_taken_for_darkness(portrait: Image) -> None:
-    # Eyes, teeth and reflections stay as bright as they are.
+    # Eyes, teeth and reflections stay bright.
     dark_skin = (portrait * np.where(portrait > 200, 1.0, 0.3)).astype(np.uint8)
     assert "dark" not in warnings_of(dark_skin, FACE)
 
@@ -79,7 +79,7 @@ def test_dark_skin_in_the_light_is_not_taken_for_darkness(portrait: Image) -> No
 def test_turned_away(portrait: Image) -> None:
     assert measure(portrait, PROFILE).frontal == pytest.approx(0.1, abs=0.05)
     assert "turned away" in warnings_of(portrait, PROFILE)
-    assert LEAST_FRONTALITY < 0.5  # half turned is not away
+    assert LEAST_FRONTALITY < 0.5  # half turned does not count as turned away
 
 
 def test_without_landmarks_nobody_knows_where_a_face_looks(portrait: Image) -> None:
@@ -135,7 +135,7 @@ def estimate() -> Estimate:
 
 
 def shown_over(views: list[tuple[str, ...]], every_s: float = 0.5) -> list[tuple[str, ...]]:
-    """Return the warnings that are shown after each view of a person."""
+    """The warnings shown after each view of a person."""
     evidence: Evidence | None = None
     shown: Shown | None = None
     found = []
@@ -158,7 +158,7 @@ def test_a_warning_comes_and_goes_with_its_reason() -> None:
 
 
 class Known:
-    """Finds the face where it is in the portrait, whose left part is gone and whose border is repeated."""
+    """Detects the face in the portrait with its left part cut off and a padded border."""
 
     name = "known"
 
@@ -196,4 +196,4 @@ def test_overexposed_where_nothing_is_left_of_most_of_the_face(portrait: Image) 
 @pytest.mark.parametrize("worn", [robustness.mask, robustness.sunglasses])
 def test_covered_by_what_people_wear(portrait: Image, worn: Callable[[Image, Face], Image]) -> None:
     assert "covered" in warnings_of(worn(portrait, FACE), FACE)
-    assert "covered" not in warnings_of(worn(portrait, FACE), Face(FACE.box, 0.9))  # who knows where eyes are
+    assert "covered" not in warnings_of(worn(portrait, FACE), Face(FACE.box, 0.9))  # eyes unknown

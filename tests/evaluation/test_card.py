@@ -1,4 +1,4 @@
-"""The model card: it tells the measured figures and no others, of the very models that are bundled."""
+"""The model card: it states the measured figures and no others, for the bundled models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets: each public layout, in a folder and in archives, and all that can be wrong with them."""
+"""Data sets: each public layout, in folders and archives, and everything that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAIRFACE_SAMPLES = (
 )
 UTKFACE: Layout = {
     "77_1_0_20170117173333333.jpg.chip.jpg": HOPPER,
-    "35_1_20170117173333334.jpg.chip.jpg": COLLINS,  # as some are, without a race
+    "35_1_20170117173333334.jpg.chip.jpg": COLLINS,  # some names lack a race
     "3_0_3_20161219230000000.JPG": COLLINS,
     "holiday.jpg": HOPPER,
     "readme.txt": b"",
@@ -138,7 +138,7 @@ def test_archives_with_folders_around(
 @pytest.mark.parametrize(("kind", "table", "expected"), WITH_CSV, ids=["fairface", "utkface"])
 def test_tar_beside_its_csv(tmp_path: Path, kind: Kind, table: bytes, expected: Sample, named: str) -> None:
     write_tar(tmp_path / "set-val.tar", {"1.jpg": HOPPER})
-    # Neighbours in the same folder that are not meant:
+    # Neighbours in the same folder that must be ignored:
     write_folder(tmp_path, {f"{kind}-val.csv": other for kind, other, _ in WITH_CSV if other != table})
     write_folder(tmp_path, {"set-val.csv": table, "set-train.csv": table, "notes.csv": b"\xff\x00\n"})
     with open_dataset(kind, tmp_path / named) as dataset:

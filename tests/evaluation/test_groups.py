@@ -1,4 +1,4 @@
-"""What lies behind an evaluation's figures, against figures made by hand and an oracle for the intervals."""
+"""Breakdown of an evaluation, against hand-made figures and an oracle for the intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agegender.types import RANGES, Age, Box, Estimate, Face, Gender, Image, Rea
 
 
 class Named:
-    """Stands for a detector or an estimator that is not asked."""
+    """Stands in for a detector or estimator that is not called."""
 
     name = "stub"
 
@@ -44,12 +44,12 @@ UTKFACE = [
     result(Sample("2", (30, 30), "Male", "white"), "15–20", 21, 0.8),
     result(Sample("3", (5, 5), "Male", "east asian"), "4–6", 5, 0.1),
     result(Sample("4", (2, 2), "Male", "white"), "0–2", 2, 0.9),  # too young to tell
-    Result(Sample("5", (80, 80), "Female", "white")),  # not found
+    Result(Sample("5", (80, 80), "Female", "white")),  # not detected
 ]
 
 
 @pytest.mark.parametrize(
-    ("right", "count", "low", "high"),  # of R's prop.test(right, count, correct = FALSE)
+    ("right", "count", "low", "high"),  # from R's prop.test(right, count, correct = FALSE)
     [(8, 10, 0.4902, 0.9433), (0, 20, 0.0, 0.1611), (263, 263, 0.9856, 1.0), (50, 100, 0.4038, 0.5962)],
 )
 def test_wilsons_interval(right: int, count: int, low: float, high: float) -> None:
@@ -119,7 +119,7 @@ def test_calibration_error_by_hand() -> None:
     ]
     results = [result(Sample("1", (30, 30), gender), "25–32", 30, p) for gender, p in labels]
     calibration = gender_calibration("utkface", results)
-    # of four in the last bin three are right, the one at 0.88 is, the one at 0.5 is not
+    # in the last bin, three of four are right; the one at 0.88 is, the one at 0.5 is not
     assert [(b.count, round(b.stated, 4), b.right) for b in calibration.bins] == [
         *((1, 0.5, 0.0), (1, 0.88, 1.0), (4, 0.9825, 0.75)),
     ]

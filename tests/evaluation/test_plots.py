@@ -1,4 +1,4 @@
-"""Charts of an evaluation: what is drawn is what the figures say."""
+"""Charts of an evaluation: they draw what the figures say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOBODY = Confusion((), ())
 
 
 def rows(chart: Any, layer: int) -> list[dict[str, Any]]:
-    """Return what a layer of a chart draws."""
+    """Data that a layer of a chart draws."""
     whole = chart.to_dict()
     data = whole["layer"][layer].get("data", whole.get("data"))
     found: list[dict[str, Any]] = whole["datasets"][data["name"]]

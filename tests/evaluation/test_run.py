@@ -1,4 +1,4 @@
-"""Evaluation: which face of a picture counts, what is asked of the models, and what the figures come to."""
+"""Evaluation: choice of face, calls of the models, and the resulting figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 class Detector:
-    """Finds what it was told to, relative to the middle of the picture; keeps the pictures."""
+    """Detects scripted faces, relative to the middle of the picture; records the pictures."""
 
     name = "stub"
 
@@ -43,7 +43,7 @@ class Detector:
 
 
 class Estimator:
-    """Says that everybody is a woman of 31.5 years; keeps the faces."""
+    """Estimates everybody as a woman of 31.5 years; records the faces."""
 
     name = "stub"
 
@@ -56,7 +56,7 @@ class Estimator:
 
 
 class KnowingEstimator(Estimator):
-    """Finds the twenties more probable than the thirties, though each year of them is less so."""
+    """Finds the twenties more probable than the thirties, though each single year of them is less so."""
 
     def years_pmf(self, _image: Image, faces: Sequence[Face]) -> np.ndarray:
         pmf = np.zeros(100)
@@ -74,7 +74,7 @@ SeenWith = Callable[[Degradation, Face], tuple[Image, Face]]
 
 
 class Watching(Estimator):
-    """Keeps the pictures too."""
+    """Records the pictures too."""
 
     def estimate(self, image: Image, faces: Sequence[Face]) -> tuple[Estimate, ...]:
         self.image = image
@@ -83,7 +83,7 @@ class Watching(Estimator):
 
 @pytest.fixture
 def seen_with(opened: Open) -> SeenWith:
-    """Return the picture and the face that the estimator is given."""
+    """The picture and face given to the estimator."""
 
     def seen(degradation: Degradation, face: Face) -> tuple[Image, Face]:
         file, estimator = io.BytesIO(), Watching()
@@ -125,7 +125,7 @@ def test_face_nearest_to_the_middle_counts_and_no_other_is_estimated(opened: Ope
     assert [face.box.center for face in estimator.faces] == [(35, 28)]
     assert result.reading is not None
     assert result.reading.face == estimator.faces[0]
-    assert result.reading.gender.label == "Female"  # where both are as probable
+    assert result.reading.gender.label == "Female"  # if both are equally probable
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_small_faces_are_scaled_down_with_their_picture(seen_with: SeenWith) -> 
     image, face = seen_with(Degradation(face_px=10), replace(FACE, landmarks=((20.0, 30.0),) * 5))
     assert image.shape == (25, 50, 3)
     assert face == Face(Box(2.5, 5, 10, 15), 0.9, ((5.0, 7.5),) * 5)
-    np.testing.assert_array_equal(image[:, :25], 10)  # the black half of the picture ends in its middle
+    np.testing.assert_array_equal(image[:, :25], 10)  # the picture's black half ends in its middle
     np.testing.assert_array_equal(image[:, 25:], 200)
 
 
@@ -233,8 +233,8 @@ def test_fairface_figures_by_hand() -> None:
 def test_utkface_figures_by_hand() -> None:
     results = [
         result((30, 30), "Female", 33.5, "25–32", "Female"),
-        result((35, 35), "Male", 34, "25–32", "Male"),  # in no range
-        result((3, 3), "Female", 1, "0–2", "Male"),  # in no range, and too young to tell
+        result((35, 35), "Male", 34, "25–32", "Male"),  # not within a single range
+        result((3, 3), "Female", 1, "0–2", "Male"),  # not within a single range, and too young to tell
         result((4, 4), "Female", 9, "15–20", "Male"),
         result((116, 116), "Male", 90, "48–53", "Male"),
     ]
@@ -251,8 +251,8 @@ def test_utkface_figures_by_hand() -> None:
 def test_adience_figures_by_hand() -> None:
     results = [
         result((25, 32), "Female", 30, "25–32", "Female"),
-        result((38, 42), "Male", 30, "25–32", "Female"),  # all of it in 38–43
-        result((8, 23), None, 30, "25–32", "Female"),  # in no one range
+        result((38, 42), "Male", 30, "25–32", "Female"),  # entirely within 38–43
+        result((8, 23), None, 30, "25–32", "Female"),  # not within a single range
         result((35, 35), None, 30, "25–32", "Male"),
         result((55, 60), "Male", 30, "25–32", "Male"),
         result(None, "Male", 30, "25–32", "Male"),
@@ -307,8 +307,8 @@ def test_report_says_what_was_left_out(opened: Open) -> None:
     assert "100.0 %         1" in lines
 
 
-# Below what the bundled model reaches, far above what a broken pipeline does: a face turned, mirrored in
-# colour, or a picture not padded costs more.
+# Below what the bundled model reaches, and far above a broken pipeline: a face upside down, swapped colours,
+# or a picture without padding cost more.
 FLOORS = {
     "fairface": {"gender_accuracy": 0.85, "age_group_exact": 0.42, "age_group_within_one": 0.88},
     "utkface": {"gender_accuracy": 0.88, "age_range_exact": 0.52, "age_range_within_one": 0.87},
@@ -347,7 +347,7 @@ def test_congress_figures_by_hand() -> None:
     results = [
         result((50, 57), "Female", 50.5, "48–53", "Female"),
         result((60, 66), "Male", 66, "60–100", "Female"),
-        result((40, 48), "Male", 80, "60–100", "Male"),  # too wide an interval to say
+        result((40, 48), "Male", 80, "60–100", "Male"),  # an interval too wide to say
         NOT_FOUND,
     ]
     assert shown("congress", results) == {

@@ -97,7 +97,7 @@ def test_csv_of_nothing_is_its_header() -> None:
 def test_spreadsheets_do_not_run_the_names_of_files(name: str) -> None:
     _, (cell, *_) = read_csv(list(csv_lines([(name, Analysis(640, 480, (ADA,), 0.1))])))
     assert cell == f"'{name}"
-    assert rows(name, BOTH)[0][0] == name  # where nothing runs them they stay as they are
+    assert rows(name, BOTH)[0][0] == name  # unchanged where nothing evaluates them
 
 
 @given(st.text().filter(lambda name: name.lstrip()[:1] not in tuple("=+-@＝＋－＠")))

@@ -1,4 +1,4 @@
-"""The list of models, and fetching: from a real server on this machine, with everything that goes wrong."""
+"""The manifest, and downloads from a real local server, with everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = "toy.onnx"
 
 
 class Server(ThreadingHTTPServer):
-    """Answers /BEHAVIOUR/any.name; what is left hanging is let go when `released` is set."""
+    """Answers /BEHAVIOUR/any.name; hanging requests are let go when `released` is set."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class QuietServer(Server):
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that hang up, as they do here."""
+        """Stay silent about clients that hang up, as they do here."""
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def server() -> Iterator[QuietServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up soon, in tests in which nothing comes anyway."""
+    """Shorten time-outs in tests in which nothing arrives anyway."""
     monkeypatch.setattr(download, "SILENCE_S", 0.4)
 
 
@@ -248,7 +248,7 @@ def test_a_failing_server_is_reported_and_leaves_nothing(
 
 
 def test_no_server_at_all_is_reported(cache: Path) -> None:
-    with socket.socket() as taken:  # bound, but nobody listens
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(ModelError, match="could not be reached"):
             fetch(toy(f"http://127.0.0.1:{taken.getsockname()[1]}/{NAME}"))
@@ -301,7 +301,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server: Server, content: b
     spec = toy(server.url("good"))
     path = fetch(spec)[NAME]
     path.write_bytes(content)
-    os.utime(path, ns=(1, 1))  # so that it differs from before on any clock
+    os.utime(path, ns=(1, 1))  # a time stamp that differs on any clock
     assert status(spec) == "missing"
     assert fetch(spec)[NAME].read_bytes() == CONTENT
     assert len(server.asked) == 2
@@ -314,7 +314,7 @@ def test_two_processes_at_once_both_end_with_a_good_file(server: Server, cache: 
         "spec = ModelSpec('toy', 'Toy', 'detector', (file,), '', '', '', (), MANIFEST.parent)\n"
         "sys.stdout.buffer.write(fetch(spec)[file.name].read_bytes())"
     )
-    # The server answers neither before both have asked.
+    # The server answers only after both have asked.
     arguments = [NAME, hashlib.sha256(CONTENT).hexdigest(), str(len(CONTENT)), server.url("together")]
     command = [sys.executable, "-c", program, *arguments]
     both = [subprocess.Popen(command, cwd=MANIFEST.parents[1], stdout=subprocess.PIPE) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""A whole clip followed: one number a person, labels that hold still, and no more work than it takes."""
+"""Following a whole clip: one number per person, stable labels, and no more work than needed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from agegender.types import Age, Box, Estimate, Face, Gender, Image
 
 
 class Scripted:
-    """A detector and an estimator that say what they are told, and remember what they were asked."""
+    """A scripted detector and estimator that records its calls."""
 
     name = "scripted"
 
     def __init__(self, faces: Sequence[Face] = (), seconds_a_face: float = 0.0) -> None:
-        self.faces = tuple(faces)  # in parts of the picture's width
+        self.faces = tuple(faces)  # in units of the picture's width
         self.seconds_a_face = seconds_a_face
         self.widths: list[int] = []
         self.batches: list[int] = []
@@ -60,7 +60,7 @@ BLANK = np.zeros((480, 640, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def analyzer(mirror: Path) -> Analyzer:
-    assert mirror.is_dir()  # or the detector would have to be fetched
+    assert mirror.is_dir()  # otherwise the detector would have to be downloaded
     return build_analyzer("yunet")
 
 
@@ -115,7 +115,7 @@ def test_a_cut_to_another_face_in_the_same_place_is_somebody_new(analyzer: Analy
 
 def test_no_frame_of_a_moving_camera_in_changing_light_is_a_cut() -> None:
     thumbnails = [thumbnail(frame.image) for frame in clip()]
-    assert not any(is_cut(one, other) for one, other in pairwise(thumbnails[::3]))  # even at 5 a second
+    assert not any(is_cut(one, other) for one, other in pairwise(thumbnails[::3]))  # even at 5 per second
 
 
 def test_cuts() -> None:

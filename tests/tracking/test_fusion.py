@@ -1,4 +1,4 @@
-"""What is fused settles, follows better views, fades, and holds still."""
+"""Fused estimates settle, follow better views, decay, and hold still."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRONTAL = ((38.0, 52.0), (74.0, 52.0), (56.0, 72.0), (42.0, 92.0), (71.0, 92.0))
 
 
 def estimate(best: int = 4, sure: float = 0.6, p_female: float = 0.8, years: float = 28.0) -> Estimate:
-    """An estimate whose range `best` has the probability `sure`."""
+    """An estimate in which range `best` has the probability `sure`."""
     rest = (1 - sure) / (len(RANGES) - 1)
     probabilities = tuple(sure if i == best else rest for i in range(len(RANGES)))
     return Age(probabilities, years, years - 8, years + 8), Gender(p_female)
@@ -56,7 +56,7 @@ def test_certainty_itself_can_be_fused() -> None:
 
 
 def shown_after(*moments: tuple[float, Estimate]) -> Shown:
-    """What is shown when the evidence itself is as given at each time; the track began at 0."""
+    """What is displayed if the evidence is as given at each time; the track began at 0."""
     shown = None
     for time_s, view in moments:
         shown = show(shown, fuse((view, 1.0, time_s)), time_s, 0.0)
@@ -104,7 +104,7 @@ def test_the_years_shown_never_contradict_the_range_shown() -> None:
 
 
 def turned(share: float) -> tuple[tuple[float, float], ...]:
-    """Landmarks with the nose at a share of the way from the right eye to the left."""
+    """Landmarks with the nose at a fraction of the way from the right eye to the left."""
     return ((38.0, 52.0), (74.0, 52.0), (38.0 + 36.0 * share, 72.0), (42.0, 92.0), (71.0, 92.0))
 
 
@@ -129,7 +129,8 @@ def test_frontality_does_not_mind_a_tilted_head() -> None:
         (x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle))
         for x, y in turned(0.5)
     )
-    # The nose lies below the eyes' middle, square to the line through them, however the head is held.
+    # The nose is below the middle of the eyes, perpendicular to the line through them, however the head is
+    # tilted.
     assert frontality(Face(Box(0, 0, 112, 112), 0.9, tilted)) == pytest.approx(1.0)
 
 

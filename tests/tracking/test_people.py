@@ -1,4 +1,4 @@
-"""Who counts in a video: not who is both doubtful and gone at once; and numbers have no gaps."""
+"""Counting people in a video: not those both doubtful and brief; numbers have no gaps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SURE, DOUBTFUL = SURE_SCORE + 0.05, SURE_SCORE - 0.05
 LEFT, RIGHT, PATCH = (Box(x, 60, x + 60, 130) for x in (10, 240, 130))
 
 Seen = dict[Box, tuple[float, list[tuple[float, float]]]]
-"""Where a face is, how sure the detector is of it, and from when to when."""
+"""A face's position, its detection score, and when it appears and disappears."""
 
 
 def people(seen: Seen, seconds: float = 4.0, rest_s: float = 5.0) -> tuple[Person, ...]:

@@ -19,7 +19,7 @@ def face(x: float, y: float, side: float = 100.0, score: float = 0.9) -> Face:
 
 
 def numbers(tracker: Tracker, faces: list[Face], time_s: float) -> list[int]:
-    """The number of each face, in the order of the faces."""
+    """Numbers of the faces, in their order."""
     found = {track.face: track.number for track in tracker.update(faces, time_s) if track.missed == 0}
     return [found[one] for one in faces]
 
@@ -108,7 +108,7 @@ def test_where_a_face_is_expected_follows_its_way_but_not_for_long() -> None:
     last = track.box.center[0]
     assert track.box_at(track.last_seen_s + STEP_S).center[0] == pytest.approx(last + 10, abs=1)
     assert track.box_at(track.last_seen_s + 60).center[0] < last + 60
-    assert track.box_at(0.0) == track.box  # never back
+    assert track.box_at(0.0) == track.box  # never backwards
 
 
 def test_a_track_has_nothing_to_show_before_its_first_estimate() -> None:
@@ -129,7 +129,7 @@ def test_seconds_seen() -> None:
     assert track.seconds == pytest.approx(3.0)
 
 
-places = st.integers(-200, 800)  # whole pixels: boxes less than a rounding apart are the same to anybody
+places = st.integers(-200, 800)  # whole pixels: boxes that differ by less than rounding are the same
 sides = st.integers(0, 400)
 squares = st.builds(lambda x, y, side: Box(x, y, x + side, y + side), places, places, sides)
 
@@ -139,7 +139,7 @@ def test_assignment_is_one_to_one_and_takes_the_nearest_first(expected: list[Box
     faces = [Face(box, 0.9) for box in found]
     pairs = assign(expected, [0.0] * len(expected), faces)
     assert len(set(pairs.values())) == len(pairs)
-    for i, box in enumerate(expected):  # where a box is found again exactly, nothing else takes it away
+    for i, box in enumerate(expected):  # where a box is found again exactly, nothing else takes it
         if box.area > 0 and box in found and expected.count(box) == 1:
             assert faces[pairs[i]].box == box
 

@@ -1,4 +1,4 @@
-"""What the temperature of age is chosen by, against figures made by hand."""
+"""The criteria for choosing the age temperature, against hand-made figures."""
 
 from __future__ import annotations
 

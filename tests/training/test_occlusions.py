@@ -1,4 +1,4 @@
-"""training/occlusions.py and training/robustness.py: what is drawn lies where the landmarks say."""
+"""training/occlusions.py and training/robustness.py: things are drawn where the landmarks say."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def picture() -> Image:
 
 
 def changed(before: Image, after: Image, points: np.ndarray) -> bool:
-    """Return whether all of the points look otherwise; False if none does. Fails where some do."""
+    """Return whether all points have changed, False if none has; fails if only some have."""
     found = {
         bool((before[y - 1 : y + 2, x - 1 : x + 2] != after[y - 1 : y + 2, x - 1 : x + 2]).any())
         for x, y in points
@@ -55,7 +55,7 @@ def test_it_is_drawn_where_it_is_worn(
 ) -> None:
     before, found = picture.copy(), after(picture)
     assert (found != before).any()
-    assert (picture == before).all()  # what it was drawn into is another picture
+    assert (picture == before).all()  # the input picture is not modified
     assert changed(before, found, EYES) == eyes
     assert changed(before, found, MOUTH) == mouth
 

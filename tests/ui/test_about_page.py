@@ -1,4 +1,4 @@
-"""The page About without a browser: its steps on the sample, its figures, what it says of models."""
+"""The About page without a browser: its steps on the sample, its figures, its notes on models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAMPLE = ROOT / "samples" / "astronaut.png"
 
 
 class Nobody:
-    """Finds no face."""
+    """Detects no face."""
 
     name = "nobody"
 
@@ -40,7 +40,7 @@ class Nobody:
 
 
 class Somebody(Nobody):
-    """Finds one face without landmarks, always the same."""
+    """Detects one face without landmarks, always the same."""
 
     name = "somebody"
 
@@ -52,7 +52,7 @@ class Somebody(Nobody):
 
 
 def opened() -> AppTest:
-    # From home, as pages link to each other by paths of the whole app.
+    # From home, because pages link to each other by paths within the app.
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     page = page.switch_page("pages/5_About.py").run()
     assert [exception.value for exception in page.exception] == []
@@ -76,7 +76,7 @@ def test_the_sample_goes_through_the_real_pipeline_step_by_step() -> None:
     assert html(page).count("class='square'") == 3  # seen, found, aligned
     assert html(page).count("class='bars'") == 1
     charts = [*page.get("arrow_vega_lite_chart"), *page.get("vega_lite_chart")]
-    # The ranges; a data set each; their groups and warnings; gender twice and age; ages mixed up.
+    # The ranges; each data set; their groups and warnings; gender twice and age; confused ages.
     assert len(charts) >= 1 + 2 + 4 + 3 + 1
 
 

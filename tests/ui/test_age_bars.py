@@ -1,4 +1,4 @@
-"""Bars over the eight ranges, read back from their HTML."""
+"""Bars over the eight ranges, parsed from their HTML."""
 
 from __future__ import annotations
 

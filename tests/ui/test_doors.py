@@ -1,4 +1,4 @@
-"""The pages' fields take the files that the table of formats lists."""
+"""The pages' upload fields accept the files in the table of formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes to point at: where they lie, as a browser reads it."""
+"""Boxes over faces: their position as a browser computes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Lab without a browser: its answers, its curves, and the link that brings a state back."""
+"""The Lab without a browser: its estimates, its curves, and the link that restores a state."""
 
 from __future__ import annotations
 

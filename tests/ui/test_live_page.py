@@ -1,4 +1,4 @@
-"""The live page without a browser: what it asks of streamlit-webrtc, and what it shows of the answer."""
+"""The Live page without a browser: its calls of streamlit-webrtc, and what it shows of the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Streamer:
-    """Stands in for `webrtc_streamer`: remembers what it was asked for, by camera, and plays when told to."""
+    """Stands in for `webrtc_streamer`: records its arguments by camera, and plays when told to."""
 
     def __init__(self) -> None:
         self.asked: dict[str, dict[str, Any]] = {}
@@ -46,7 +46,7 @@ class Streamer:
 
 
 class Clock:
-    """A clock that can be put forward."""
+    """A clock that can be advanced."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
@@ -110,7 +110,7 @@ def control_of(page: AppTest) -> Control:
 
 
 def later(page: AppTest, seconds: float) -> AppTest:
-    """Run the page some time later, as far as connections are concerned."""
+    """Run the page some time later, as far as connections can tell."""
     clock = control_of(page).clock
     if not isinstance(clock, Clock):
         clock = control_of(page).clock = Clock()
@@ -124,7 +124,7 @@ def press(page: AppTest, label: str) -> AppTest:
 
 
 def playing(streamer: Streamer) -> AppTest:
-    """Open the page, and have it play as if the camera had been allowed; no frame has come yet."""
+    """Open the page and let it play as if the camera had been allowed; no frame has arrived yet."""
     page = live()
     press(page, "START")
     control_of(page).camera_said("ready")
@@ -175,7 +175,7 @@ def test_settings_reach_the_frames_while_it_plays(streamer: Streamer) -> None:
     next(toggle for toggle in page.toggle if toggle.label == "Hide faces").set_value(True).run()
     page.slider[0].set_value(0.95)
     page.slider[1].set_value(50).run()
-    assert streamer.asked["Front"]["video_frame_callback"] == callback  # the video went on
+    assert streamer.asked["Front"]["video_frame_callback"] == callback  # the video continued
     view = callback.__self__.processor.settings.view
     assert (view.blur, view.score, view.smallest_px) == (True, 0.95, 50)
 

@@ -1,4 +1,4 @@
-"""The pages without a browser: what they show, and that they go on when something is wrong."""
+"""The pages without a browser: what they show, and that they keep working when something goes wrong."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def home() -> AppTest:
 
 
 def photos(*files: tuple[str, bytes]) -> AppTest:
-    """Return the page Photos, after an upload of these files if there are any."""
+    """The Photos page, after uploading these files if there are any."""
     page = good(home().switch_page("pages/1_Photos.py").run())
     return upload(page, *files) if files else page
 
@@ -65,7 +65,7 @@ def good(page: AppTest) -> AppTest:
 
 
 def texts(page: AppTest) -> list[str]:
-    """Return all that a page shows as Markdown."""
+    """All Markdown on a page."""
     shown = [*page.markdown, *page.caption, *page.error, *page.warning, *page.info]
     return [element.value for element in shown]
 
@@ -75,7 +75,7 @@ def html(page: AppTest) -> str:
 
 
 def cards(page: AppTest) -> int:
-    """Return how many faces have a card or a tile."""
+    """Number of faces with a card or tile."""
     return html(page).count("<li class='face'>")
 
 
@@ -240,14 +240,14 @@ def test_several_photos_have_an_overview_and_all_can_be_downloaded() -> None:
     assert "**2 faces** in 3 photos" in texts(page)
     every = ["Download annotated photo", "All annotated photos (ZIP)", "Table (CSV)", "Data (JSON Lines)"]
     assert downloads(page) == every
-    assert charts(page) == 0  # two faces are not many
+    assert charts(page) == 0  # two faces are not enough
     assert downloads(photos(("a.png", png("red", "blue")))) == [every[0], *every[2:]]
     assert downloads(photos(("a.png", b"no picture"))) == []
 
 
 @pytest.mark.usefixtures("stub")
 def test_a_crowd_gets_tiles_a_chart_and_filters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Men and women by turns, older from left to right."""
+    """Men and women alternating, older from left to right."""
 
     def says(face: Face) -> Estimate:
         place = round(face.box.left / 8)
@@ -323,7 +323,7 @@ def test_a_model_that_cannot_be_had_is_told_and_the_bundled_one_takes_its_place(
     page = home()
     page.sidebar.selectbox[0].set_value("bundled")
     page.sidebar.selectbox[1].set_value("levi-hassner").run()
-    assert built[1:] == [("bundled", "apparent")]  # the choice that works stays
+    assert built[1:] == [("bundled", "apparent")]  # the working choice stays
     assert "could not be reached" in good(page).warning[0].value
     assert cards(page) == 1
 
@@ -357,7 +357,7 @@ def test_a_folder_can_be_chosen() -> None:
 
 
 def test_an_upload_is_held_once_however_often_the_page_runs() -> None:
-    """Streamlit's own field returns another copy of every byte in each run."""
+    """Streamlit's own field returns another copy of every byte on each run."""
 
     def page() -> None:
         import streamlit as st

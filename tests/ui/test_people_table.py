@@ -1,4 +1,4 @@
-"""The table of the people in view, as a browser would read it."""
+"""The table of people in view, as a browser would read it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def latest_of(*tracks: Track) -> Latest:
 
 
 def cells(html: str) -> tuple[list[list[str]], list[np.ndarray]]:
-    """The text of each row's cells, and the pictures."""
+    """Text of each row's cells, and the pictures."""
     root = ET.fromstring(html[html.index("<table") :].replace("<br/>", " "))
     rows = [["".join(cell.itertext()) for cell in row.iter("td")] for row in root.iter("tr")]
     sources = [image.attrib["src"] for image in root.iter("img")]

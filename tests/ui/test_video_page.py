@@ -1,4 +1,4 @@
-"""The video page and the command without a browser: what they show, and that nothing stays behind."""
+"""The video page and command without a browser: what they show, and that nothing stays behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which temporary files lie."""
+    """The folder for temporary files."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -54,7 +54,7 @@ def make(path: Path, seconds: float = 2.0, level: int = 200) -> Path:
 
 
 def video_page(path: Path | None = None) -> AppTest:
-    """Return the page, after an upload of this file if there is one."""
+    """The page, after uploading this file if there is one."""
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     good(page.switch_page("pages/3_Video.py").run())
     if path:
