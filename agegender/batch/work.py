@@ -14,7 +14,6 @@ from agegender.analyzer import Analyzer, analyze_file, build_analyzer
 from agegender.batch.sources import Item, read
 from agegender.errors import AgeGenderError
 from agegender.export.faces import COLUMNS, rows
-from agegender.imaging.io import decode_at_least
 from agegender.models.manifest import load_manifest
 
 Row = dict[str, str | int | float | None]
@@ -53,7 +52,7 @@ def _rows_of(item: Item, models: Models) -> list[Row]:
     try:
         data = read(item)
         sha256 = hashlib.sha256(data).hexdigest()
-        _, analysis = analyze_file(data, _analyzer(models), decode_at_least)
+        _, analysis = analyze_file(data, _analyzer(models))
     except AgeGenderError as error:
         return [error_row(item, models, str(error), sha256)]
     seconds = round(time.perf_counter() - start_s, 4)

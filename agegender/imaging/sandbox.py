@@ -45,7 +45,7 @@ The limit applies to address space, of which decoders' threads take more than of
 LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
 """Maximum bytes per pixel in decoders and Pillow: otherwise 4, and up to 10 in progressive JPEGs."""
 
-SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.06, "JPEG": 0.025, "MPO": 0.025}
+SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.05, "JPEG": 0.02, "MPO": 0.02, "BMP": 0.01}
 """CPU time limits: several times what legitimate pictures take. JPEGs may be decoded twice."""
 
 
@@ -177,7 +177,7 @@ def measured(data: bytes) -> Measured:
             if picture.info.get("progressive"):  # all coefficients are held, of 2 bytes each
                 loading += 2 * sum(picture_parts(picture))
             pixels = picture.width * picture.height
-            return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.05), len(data))
+            return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.03), len(data))
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - as for `decode`, which reports what is wrong

@@ -62,6 +62,13 @@ class TooMuchError(ImageError):
         super().__init__(TOO_MUCH)
 
 
+class NotStartedError(ImageError):
+    """No worker started: that says nothing about the picture."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_STARTED)
+
+
 class Measured(NamedTuple):
     """Pixels a picture claims to have, 0 if it is none, and the MB that decoding it at full size takes."""
 
@@ -89,13 +96,13 @@ class Worker:
     def ask(self, errand: dict[str, Any], data: bytes = b"") -> dict[str, Any] | None:
         """Send a request and return the answer; None if the process died.
 
-        Raises `ImageError` if it never started.
+        Raises `NotStartedError` if it never started.
         """
         if not self.ready:
             self.ready = self._answer(START_S) is not None
             if not self.ready:
                 LOG.error("The process that decodes pictures ended with %s", self.process.wait())
-                raise ImageError(NOT_STARTED)
+                raise NotStartedError
         with suppress(BrokenPipeError):
             self.errands.write(json.dumps(errand).encode() + b"\n" + data)
             self.errands.flush()
@@ -130,6 +137,7 @@ class Workers:
         self._turns = threading.Semaphore(at_once)
         self._idle: list[Worker] = []
         self._lock = threading.Lock()
+        self._started = False
         shares = hasattr(os, "memfd_create")
         self.blocks = [Block() for _ in range(at_once + LENT_AT_ONCE)] if shares else []
         # Without a lock, because blocks are returned whenever the garbage collector runs.
@@ -158,9 +166,9 @@ class Workers:
         return self.decode_at_least(source, io.MAX_PIXELS).image
 
     def start(self) -> None:
-        """Start one worker, so that the first picture need not wait for it."""
+        """Start one worker unless there was one, so that the first picture need not wait for it."""
         with self._lock:
-            if not self._idle:
+            if not self._started:
                 self._idle.append(self._new())
 
     def close(self) -> None:
@@ -223,6 +231,7 @@ class Workers:
         self._free.appendleft(number)
 
     def _new(self) -> Worker:
+        self._started = True
         return Worker([block.fd for block in self.blocks])
 
     def _take(self) -> Worker:

@@ -89,18 +89,19 @@ def refuse_existing(target: Path) -> None:
 
 def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:
     start_s = time.perf_counter()
-    progress = None
-    with Mp4(target, footage.sound) as mp4:
+    progress, frames = None, 0
+    with Mp4(target, footage.sound, frugal=footage.is_large) as mp4:
         for part in footage.read():
             if not isinstance(part, Frame):
                 mp4.write_sound(part, footage.start_s)
                 continue
+            progress = None  # nothing holds the frame before any more
             picture = annotator.draw(part)
             mp4.write(picture, part.time_s, part.duration_s)
-            end_s = part.time_s + part.duration_s
+            frames, end_s = frames + 1, part.time_s + part.duration_s
             done = min(1.0, end_s / footage.seconds) if footage.seconds else footage.part_read
-            frames = progress.frames + 1 if progress else 1
             progress = Progress(frames, end_s, done, time.perf_counter() - start_s, picture)
+            del part, picture
             yield progress
     assert progress is not None  # footage without frames raises
     is_lost = footage.has_lost_sound or (footage.sound is not None and not mp4.has_sound)

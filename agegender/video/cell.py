@@ -118,6 +118,7 @@ def _work(job: dict[str, Any], stdin: IO[bytes], stdout: IO[bytes]) -> None:
             finer = max(1, max(step.picture.shape) // PREVIEW_PX)
             messages.send(stdout, *messages.progress_message(step, finer))
             told_s = time.monotonic()
+        del step  # and its picture, before there is another
 
 
 def _pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -38,13 +38,15 @@ class Footage(Protocol):
     """An open video.
 
     `seconds` is its stated length, or None; `start_s` the time at which it begins by its own clock; `sound`
-    its audio stream, or None; `has_lost_sound` says that there is one that cannot be decoded.
+    its audio stream, or None; `has_lost_sound` says that there is one that cannot be decoded; `is_large` that
+    its reader needs so much memory that the writer should be frugal.
     """
 
     seconds: float | None
     start_s: float
     sound: AudioStream | None
     has_lost_sound: bool
+    is_large: bool
 
     @property
     def part_read(self) -> float:

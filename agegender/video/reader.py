@@ -32,6 +32,9 @@ from agegender.video.streams import Continuity, audio_stream, is_audible, video_
 MAX_LEAD_S = 60.0
 """How much earlier than the picture sound may begin."""
 
+LARGE_PX = 2560 * 1440
+"""Of a frame; the decoder of H.264 may hold more than ten."""
+
 LEADING_S = 0.1
 """Sound that only primes the decoder and is not played."""
 
@@ -50,6 +53,7 @@ class _Film:
         self._video = video_stream(container)
         self.sound = audio_stream(container) if audible else None
         self.has_lost_sound = bool(container.streams.audio) and self.sound is None
+        self.is_large = self._video.width * self._video.height > LARGE_PX
         self._ending = Ending(container, self._video, file)
         self.seconds = self._ending.seconds
         self.start_s = _start_s(self._video, self.sound)
@@ -79,6 +83,7 @@ class _Film:
                 if shot.time_s > last_s:
                     frames, last_s = frames + 1, shot.time_s
                     yield shot
+                del shot  # a large picture, which is not to be held while the next one is made
             if frames == 0 and ending.packets > UNREADABLE_PACKETS:
                 break
         if frames == 0:

@@ -31,7 +31,7 @@ class Pictures:
         self.part_read, self.start_s = 0.0, 0.0
         self.seconds: float | None = None
         self.sound: AudioStream | None = None
-        self.has_lost_sound = False
+        self.has_lost_sound = self.is_large = False
 
     def read(self) -> Iterator[Frame | av.Packet[AudioStream]]:
         """Yield the frames; raises `VideoError` as `webp_frames` does, and beyond the maximum length."""
