@@ -4,7 +4,7 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . .
-ENV AGEGENDER_CACHE=/models
+ENV AGEGENDER_CACHE=/models MALLOC_ARENA_MAX=2
 RUN mkdir /models && (python -m agegender models fetch yunet || true) && chown -R app /models
 USER app
 EXPOSE 8501

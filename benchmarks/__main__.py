@@ -19,12 +19,15 @@ from typing import Any
 
 from agegender.analyzer import Analyzer, build_analyzer
 from agegender.errors import ModelError
-from benchmarks import chart, machine, paths, photographs, tables
+from benchmarks import chart, isolation, machine, paths, photographs, tables
 from benchmarks.seed import seed_analyzer
 from benchmarks.timing import one_core
 
 Rows = list[dict[str, Any]]
-PARTS = ("photographs", "overhead", "decoding", "start", "growth", "cores", "peaks", "paths")
+PARTS = (
+    *("photographs", "overhead", "decoding", "isolation"),
+    *("start", "growth", "cores", "peaks", "paths"),
+)
 
 
 def measure(parts: Sequence[str], quick: bool) -> dict[str, Any]:
@@ -45,6 +48,7 @@ def measure(parts: Sequence[str], quick: bool) -> dict[str, Any]:
         "growth": lambda: photographs.growth(now, rounds, faces, megapixels),
         "cores": lambda: machine.cores(now, 2 if quick else 60, all_cores),
         "peaks": lambda: [machine.peaks()],
+        "isolation": lambda: isolation.compared(now, 3 * rounds, (0.5,) if quick else (0.5, 3.0, 12.0)),
         "paths": lambda: paths.profiles(now, machine.peaks(), rounds),
     }
     found: dict[str, Any] = {"machine": cpu(), "seed weights": weights}

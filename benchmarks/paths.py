@@ -42,7 +42,13 @@ def profiles(now: Analyzer, peak: dict[str, float], rounds: int) -> Rows:
     once at memory speed. Time in a nested step counts only towards the inner one.
     """
     name, data = next((name, data) for name, (faces, data) in scenes.photographs().items() if faces == 6)
-    rows = path_rows(f"photograph ({name})", now, peak, lambda: analyze_file(data, now), rounds)
+    rows = path_rows(
+        f"photograph ({name})",
+        now,
+        peak,
+        lambda: analyze_file(data, now, lambda *look: images.decode_at_least(*look)),
+        rounds,
+    )
     frames = moving(scenes.tiled(640, 480, 1), FPS * (1 + rounds))
     now_s = [0.0]
     way = WebRTC(VideoProcessor(Settings(now), clock=lambda: now_s[0]))

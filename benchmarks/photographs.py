@@ -13,7 +13,7 @@ import PIL.Image
 
 from agegender.analyzer import Analyzer, analyze_file
 from agegender.detection.coarse_to_fine import CoarseToFineDetector
-from agegender.imaging.io import decode
+from agegender.imaging.io import decode, decode_at_least
 from agegender.types import Analysis, Face, Image
 from benchmarks import scenes
 from benchmarks.timing import Clock, Session, side_by_side
@@ -29,7 +29,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
     """
     rows = []
     for name, (faces, data) in scenes.photographs().items():
-        found = analyze_file(data, now)[1].readings
+        found = analyze_file(data, now, decode_at_least)[1].readings
         boxes = [reading.face for reading in found]
 
         def as_then(data: bytes) -> None:
@@ -42,7 +42,7 @@ def compared(now: Analyzer, seed: Analyzer, rounds: int) -> Rows:
 
         ms = side_by_side(
             rounds,
-            now=partial(analyze_file, data, now),
+            now=partial(analyze_file, data, now, decode_at_least),
             then=partial(as_then, data),
             same=same,
         )
@@ -131,7 +131,7 @@ def large_files(now: Analyzer, rounds: int, megapixels: float) -> Rows:
         ms = side_by_side(
             rounds,
             pillow=partial(load_with_pillow, large),
-            now=partial(analyze_file, large, now),
+            now=partial(analyze_file, large, now, decode_at_least),
         )
         rows.append(
             {

@@ -65,11 +65,11 @@ def step(control: Control) -> bool:
     return control.step(live_view.streamers_active(), latest.time_s if latest else None)
 
 
-def watch(control: Control, drawn: float, blur: bool) -> None:
+def watch(control: Control, drawn: tuple[float, bool], blur: bool) -> None:
     """Show who is in view; redraw the page when the connection's state changes."""
     redraw = step(control)
     latest = latest_of(control)
-    if redraw or live_view.shape(latest) != drawn:
+    if redraw or (live_view.shape(latest), control.active) != drawn:
         st.rerun()
     if control.problem:
         live_panels.show_problem(control.problem)
@@ -103,6 +103,7 @@ video, side = st.columns([5, 3], gap="medium")
 with video:
     place = st.container(gap=None, key="live-place")
     place.html("<i></i>")  # lets style.css reserve the place of the video
+    active = control.active  # another run may press STOP from here on
     mirror = controls(control)
     state.live_drawn = True  # only now: an earlier run may have been cut short
     live_panels.show_way(control)
@@ -121,4 +122,5 @@ with place:
         live_view.exchange(state.live_socket)
 with side:  # last: if it asks for a rerun before everything is drawn, Streamlit drops what comes after it
     every = 0.5 if control.busy else None
-    st.fragment(watch, run_every=every)(control, live_view.shape(latest_of(control)), chosen.look.blur)
+    drawn = live_view.shape(latest_of(control)), active
+    st.fragment(watch, run_every=every)(control, drawn, chosen.look.blur)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -57,16 +57,16 @@ def chromium(*arguments: str) -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=[*QUIET, *arguments])
-        yield browser
-        browser.close()
+        with closing(browser):
+            yield browser
 
 
 @contextmanager
 def another(browser: Browser, *arguments: str) -> Iterator[Browser]:
     """Context manager for a second Chromium, with other arguments."""
     opened = browser.browser_type.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *arguments])
-    yield opened
-    opened.close()
+    with closing(opened):
+        yield opened
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def press(page: Page, name: str) -> None:
 
 
 def switch(page: Page, on: bool) -> None:
-    """Press START or STOP, again if Streamlit loses the click: one run of the page may cut another short."""
+    """Press START or STOP, again if a loaded server does not show its effect."""
     names = ("START", "STOP") if on else ("STOP", "START")
     button, other = (page.get_by_role("button", name=name) for name in names)
     button.click()
@@ -187,12 +187,23 @@ def eventually(page: Page, holds: Callable[[], object]) -> bool:
 
 
 def tasks(url: str) -> int:
-    """Number of threads of the process that serves the app; skips the test without /proc."""
+    """Return how many threads the process that serves the app has, or skip the test."""
+    return len(list((server_process(url) / "task").iterdir()))
+
+
+def resident_mb(url: str) -> float:
+    """Return the resident memory of the process that serves the app, or skip the test."""
+    status = (server_process(url) / "status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def server_process(url: str) -> Path:
+    """Return what /proc tells of the process that serves the app, or skip the test."""
     port = url.rpartition(":")[2]
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"--server.port\0{port}" in (process / "cmdline").read_text():
-                return len(list((process / "task").iterdir()))
+                return process
         except OSError:
             continue
-    pytest.skip("there is no /proc to count threads in")
+    pytest.skip("there is no /proc to look into a process")

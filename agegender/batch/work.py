@@ -1,4 +1,4 @@
-"""What a worker does, whoever started it: pictures in, rows out."""
+"""The work of any worker: pictures in, rows out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from agegender.analyzer import Analyzer, analyze_file, build_analyzer
 from agegender.batch.sources import Item, read
 from agegender.errors import AgeGenderError
 from agegender.export.faces import COLUMNS, rows
-from agegender.imaging.io import decode_at_least
 from agegender.models.manifest import load_manifest
 
 Row = dict[str, str | int | float | None]
@@ -23,28 +22,28 @@ OWN_COLUMNS = (
     *("path", "size", "modified_s", "sha256", "error", "seconds"),
     *("detector", "estimator", "version"),
 )
-"""What a row of a batch has beside the columns of the CSV."""
+"""Columns of a batch's rows in addition to those of the CSV."""
 
 
 class Models(NamedTuple):
-    """Which models read the pictures, by the names that `build_analyzer` knows."""
+    """The models to use, by names that `build_analyzer` knows."""
 
     detector: str = "auto"
     estimator: str = "apparent"
 
 
 def analyze_items(items: Sequence[Item], models: Models) -> list[Row]:
-    """Read pictures and return their rows.
+    """Analyse pictures and return their rows.
 
-    One a face; one with no face's columns for a picture without faces; and one with only `error` for a
-    picture that cannot be read. A row has every key of `OWN_COLUMNS` and of the CSV's columns, None where
-    there is nothing to say.
+    One per face; one without face columns for a picture without faces; and one with only `error` for a
+    picture that cannot be read. A row has every key of `OWN_COLUMNS` and of the CSV's columns, with None for
+    missing values.
     """
     return [row for item in items for row in _rows_of(item, models)]
 
 
 def error_row(item: Item, models: Models, message: str, sha256: str | None = None) -> Row:
-    """The row of a picture that cannot be read."""
+    """Row for a picture that cannot be read."""
     return _row(item, models, {"error": message, "sha256": sha256})
 
 
@@ -53,7 +52,7 @@ def _rows_of(item: Item, models: Models) -> list[Row]:
     try:
         data = read(item)
         sha256 = hashlib.sha256(data).hexdigest()
-        _, analysis = analyze_file(data, _analyzer(models), decode_at_least)
+        _, analysis = analyze_file(data, _analyzer(models))
     except AgeGenderError as error:
         return [error_row(item, models, str(error), sha256)]
     seconds = round(time.perf_counter() - start_s, 4)
@@ -82,7 +81,7 @@ def _name(item: Item) -> str:
 
 @cache
 def _with_sum(model: str) -> str:
-    """The name of a model and the beginning of the SHA-256 of its files: 'apparent@dbc17f3d'."""
+    """Name of a model with the beginning of the SHA-256 of its files: 'apparent@dbc17f3d'."""
     sums = "".join(file.sha256 for file in load_manifest()[model].files)
     return f"{model}@{hashlib.sha256(sums.encode()).hexdigest()[:8]}"
 

@@ -93,8 +93,10 @@ def analyze(options: argparse.Namespace) -> int:
             try:
                 image, analysis = analyze_file(first(), analyzer)
                 if options.annotate:
-                    whole = image if image.shape[1] == analysis.width_px else workers.shared().decode(path)
-                    save(annotate(whole, analysis), options.annotate / below(path, base), path.stem)
+                    if image.shape[1] != analysis.width_px:
+                        image = workers.shared().decode(path)
+                    image = annotate(image, analysis)  # and the other one goes, before a third is made
+                    save(image, options.annotate / below(path, base), path.stem)
                 for note in analysis.notes:
                     complain(f"{path}: {note}")
                 yield str(path), analysis

@@ -33,6 +33,7 @@ def serve(options: argparse.Namespace) -> int:
         command += ["--server.address", options.address]
     if options.headless:
         command += ["--server.headless", "true"]
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # early, as `runtime.ARENAS` comes after the first threads
     if os.name == "posix":  # replaces this process, so that whatever ends it ends the server
         os.execv(sys.executable, command)
     return subprocess.run(command, check=False).returncode

@@ -102,10 +102,12 @@ class Camera {
     context.drawImage(video, 0, 0, frame.width, frame.height);
     const pending = this.pending = { n: ++this.number, at, frame };
     const blob = await new Promise((done) => frame.toBlob(done, "image/jpeg", quality));
-    if (turn !== this.turn || pending !== this.pending || !blob) return;
+    if (turn !== this.turn || pending !== this.pending) return;
+    if (!blob) return this.soon(); // the next one may have memory again
     const bytes = new Uint8Array(await blob.arrayBuffer());
     let text = "";
     for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    if (!this.wire) return; // it has left the page meanwhile, and calls when it is back
     this.stage.dataset.bytes = bytes.length;
     this.wire("frame", { n: pending.n, jpeg: btoa(text) });
     this.soon();

@@ -122,17 +122,25 @@ def preview(data: bytes, analyzer: Analyzer, tell: Callable[[str], object] | Non
     if len(data) > MAX_MB * 2**20:  # the uploader enforces this in the browser only
         raise ImageError(TOO_LARGE)
     # Per session, dropped when it ends, and bounded: no picture outlives its session or reaches another.
-    shelf: dict[object, Preview] = st.session_state.setdefault("previews", {})
+    shelf: dict[object, Preview | str] = st.session_state.setdefault("previews", {})
     key = hashlib.sha256(data).digest(), analyzer.detector.name, analyzer.estimator.name
     found = shelf.pop(key, None)
     if found is None:
         tell = tell or st.empty().caption
         tell("")
-        with PICTURES.turn(workers.shared().measure(data).memory_mb, lambda before: tell(before_you(before))):
-            found = make_preview(*analyze_file(data, analyzer))
+        try:
+            memory_mb = workers.shared().measure(data).memory_mb
+            with PICTURES.turn(memory_mb, lambda before: tell(before_you(before))):
+                found = make_preview(*analyze_file(data, analyzer))
+        except workers.NotStartedError:
+            raise
+        except ImageError as error:  # to be told again without seconds of computing at every click
+            found = str(error)
     shelf[key] = found  # most recently used last
     for old in list(shelf)[:-MAX_PICTURES]:
         del shelf[old]
+    if isinstance(found, str):
+        raise ImageError(found)
     return found
 
 

@@ -15,6 +15,7 @@ from agegender.drawing.view_options import Part, ViewOptions
 from agegender.models import store
 from agegender.models.manifest import ModelSpec, load_manifest
 from agegender.text import escape
+from agegender.ui.clicks import keep_clicks
 
 LABELS: dict[str, Part] = {
     "Gender": "gender",
@@ -102,6 +103,7 @@ class Settings:
 
 def sidebar() -> Settings:
     """Draw the settings, which are the same on every page and persist across pages, and return them."""
+    keep_clicks()
     st.set_page_config(initial_sidebar_state="collapsed")  # style.css opens it where there is room
     st.html(HERE / "style.css")
     if "styled" not in st.session_state:  # anything drawn before the style would move when it arrives

@@ -1,4 +1,4 @@
-"""Annotating videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
+"""Annotate videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SOUND_LOST = "The sound is stored in a way that cannot be read here, and was lef
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to look at a video, and what to draw.
+    """How to analyse a video, and what to draw.
 
-    At most `per_second` frames a second are analysed, or all where faces are hidden; between them boxes move
-    on as they did.
+    At most `per_second` frames per second are analysed, or all if faces are hidden; in between, boxes keep
+    moving at their last velocity.
     """
 
     per_second: float = 10.0
@@ -39,10 +39,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """Progress: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
-    has taken, and the newest frame as it was drawn (RGB).
+    """Progress: frames and seconds of video done, the fraction of all (0 to 1), and so on.
 
-    Only the last one has `people`; the file is then complete. `notes` are sentences for whoever asked.
+    `elapsed_s` is the time taken, `picture` the newest frame as drawn (RGB). Only the last one has `people`;
+    the file is then complete. `notes` are sentences for the user.
     """
 
     frames: int
@@ -64,11 +64,11 @@ class Progress:
 def annotate_video(
     source: Source, target: Path, analyzer: Analyzer, options: Options | None = None
 ) -> Generator[Progress, None, None]:
-    """Write the video with boxes and labels to `target`, a new MP4 file; return how far it is.
+    """Write the video with boxes and labels to `target`, a new MP4 file, yielding progress.
 
-    Sound, the times of frames and what is up are kept. To stop half-way, close the iterator: then, and
-    after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
-    the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
+    Sound, frame times and orientation are kept. To stop early, close the iterator: then, and after any error,
+    there is no file `target`. Raises `VideoError` for anything but a video within the limits of
+    `agegender.video.reader`, and if `target` exists or cannot be written.
     """
     refuse_existing(target)
     finished = False
@@ -82,25 +82,26 @@ def annotate_video(
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise `VideoError` where there is a file of that name."""
+    """Raise `VideoError` if the file exists."""
     if target.exists():
         raise VideoError(f"There is a file “{target}” already. Choose another name.")
 
 
 def _annotate(footage: Footage, target: Path, annotator: _Annotator) -> Iterator[Progress]:
     start_s = time.perf_counter()
-    progress = None
-    with Mp4(target, footage.sound) as mp4:
+    progress, frames = None, 0
+    with Mp4(target, footage.sound, frugal=footage.is_large) as mp4:
         for part in footage.read():
             if not isinstance(part, Frame):
                 mp4.write_sound(part, footage.start_s)
                 continue
+            progress = None  # nothing holds the frame before any more
             picture = annotator.draw(part)
             mp4.write(picture, part.time_s, part.duration_s)
-            end_s = part.time_s + part.duration_s
+            frames, end_s = frames + 1, part.time_s + part.duration_s
             done = min(1.0, end_s / footage.seconds) if footage.seconds else footage.part_read
-            frames = progress.frames + 1 if progress else 1
             progress = Progress(frames, end_s, done, time.perf_counter() - start_s, picture)
+            del part, picture
             yield progress
     assert progress is not None  # footage without frames raises
     is_lost = footage.has_lost_sound or (footage.sound is not None and not mp4.has_sound)

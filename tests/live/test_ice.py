@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -122,6 +123,23 @@ def test_hugging_face(providers: Providers) -> None:
     found = ice_servers(HUGGING_FACE).servers
     assert found == ({"urls": "turn:gradio-turn.com:80", "username": "ada", "credential": "secret"}, *STUN)
     assert providers.asked[0][2]["X-Hf-Access-Token"] == "hf_1"
+
+
+@pytest.mark.parametrize("account", [CLOUDFLARE, HUGGING_FACE], ids=["Cloudflare", "HF"])
+def test_the_browser_gets_credentials_of_a_day_and_nothing_of_the_account(
+    providers: Providers, account: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is returned goes to the browser as it is; of the account neither it nor the log holds anything."""
+    caplog.set_level(logging.DEBUG)
+    key, token = [*account.values(), *account.values()][:2]
+    extra = {"account": key, "apiToken": token}
+    says(providers, {"iceServers": [{**RELAY, **extra}], **extra, "username": "ada", "credential": "secret"})
+    told = json.dumps(ice_servers(account).servers)
+    assert "ada" in told and "secret" in told
+    for private in ("secret", "ada", *account.values()):
+        assert private not in caplog.text
+    for private in account.values():
+        assert f'"{private}"' not in told
 
 
 def test_credentials_are_made_anew_each_time(providers: Providers) -> None:

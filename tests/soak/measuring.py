@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,9 +38,44 @@ def memory_mb(process: int, what: str = "VmRSS") -> float:
     raise LookupError(what)
 
 
-def forget_peak(process: int) -> None:
-    """Reset VmHWM."""
-    Path(f"/proc/{process}/clear_refs").write_text("5")
+def all_mb(process: int) -> float:
+    """Return the proportional set size, in MB, of a process and all that it started: shared counts once."""
+    total = 0.0
+    with suppress(OSError):  # they come and go
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        total = sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
+        for task in Path(f"/proc/{process}/task").iterdir():
+            total += sum(all_mb(int(child)) for child in (task / "children").read_text().split())
+    return total
+
+
+def computed_s(process: int) -> float:
+    """Return the seconds of computing of a process and all that it started, those that have ended too."""
+    total = 0.0
+    with suppress(OSError):
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        total = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        for task in Path(f"/proc/{process}/task").iterdir():
+            total += sum(computed_s(int(child)) for child in (task / "children").read_text().split())
+    return total
+
+
+@contextmanager
+def peak_mb(process: int) -> Iterator[list[float]]:
+    """Give, for `with`, a list of one: the most MB that a process and all that it started had so far."""
+    peak, over = [all_mb(process)], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            peak[0] = max(peak[0], all_mb(process))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()
 
 
 def latency(seconds: Sequence[float]) -> str:

@@ -5,10 +5,15 @@ from io import BytesIO
 import numpy as np
 import PIL.Image
 import pytest
+import streamlit as st
 
+from agegender.analyzer import build_analyzer
 from agegender.drawing.view_options import ViewOptions
+from agegender.errors import ImageError
+from agegender.imaging import workers
 from agegender.imaging.io import decode
 from agegender.types import Age, Analysis, Box, Face, Gender, Reading
+from agegender.ui import previews
 from agegender.ui.previews import LARGEST_PX, annotated_original, annotated_preview, kept_crops, make_preview
 
 AGE = Age((0, 0, 0, 0.2, 0.7, 0.1, 0, 0), 29.0, 22.0, 37.0)
@@ -116,3 +121,34 @@ def test_a_hidden_face_is_a_few_blocks_wherever_it_is_shown_or_saved(score: floa
         steps = np.abs(np.diff(face.astype(int), axis=1)).max(axis=2) > 12
         assert steps.any(axis=0).mean() < 0.25  # what changes lies at the edges of blocks, and noise is gone
         assert face.std() < 25 < noise.std()
+
+
+def test_what_cannot_be_read_is_tried_once_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bomb takes seconds, and a page runs at every click."""
+    tried: list[bytes] = []
+
+    def fail(data: bytes, _: object) -> None:
+        tried.append(data)
+        raise workers.TooMuchError
+
+    monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr(previews, "analyze_file", fail)
+    analyzer = build_analyzer("bundled")
+    for _ in range(3):
+        with pytest.raises(ImageError, match="more memory or time"):
+            previews.preview(b"a bomb", analyzer, str)
+    assert tried == [b"a bomb"]
+
+
+def test_a_worker_that_did_not_start_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise workers.NotStartedError
+
+    monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr(previews, "analyze_file", fail)
+    with pytest.raises(ImageError, match="does not start"):
+        previews.preview(b"", build_analyzer("bundled"), str)
+    monkeypatch.undo()
+    monkeypatch.setattr(st, "session_state", {})
+    with pytest.raises(ImageError, match="empty"):
+        previews.preview(b"", build_analyzer("bundled"), str)

@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
+from rtsp import camera, encoded
 from stubs import Stub
 
 from agegender.analyzer import Analyzer
@@ -103,6 +104,17 @@ def test_it_is_called_anew_when_it_breaks_off(
     times = [second.time_s for second in found]
     assert times == sorted(times)
     assert sleeps == [1.0, 1.0, 2.0]  # longer each time that brings no picture
+
+
+def test_a_camera_of_rtsp_is_called_anew_when_it_hangs_up() -> None:
+    frames, sleeps = encoded(), list[float]()
+    with camera(frames, frames) as address:
+        found = watched(address, sleeps, until=3)
+    seconds = [second for second in found if second.tracks]
+    assert {track.number for second in seconds for track in second.tracks} == {1}
+    assert len(seconds) >= 2
+    assert seconds[-1].size_px == (160, 120)
+    assert sleeps[:2] == [1.0, 1.0]
 
 
 def test_an_address_that_leads_nowhere_is_told(serve: Callable[..., str]) -> None:
