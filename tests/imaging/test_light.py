@@ -78,8 +78,8 @@ def test_high_dynamic_range_is_as_bright_as_the_picture_it_was_made_of(kind, tra
 def as_urgent_as_before() -> Iterator[None]:
     """Leave this thread's scheduling as it was.
 
-    SVT-AV1, for root, makes whoever encodes a real-time process; a browser that is started by it later takes the
-    cores from everybody else, for as long as a test waits.
+    Run by root, SVT-AV1 makes the encoding thread a real-time one, and a browser started by it later
+    would take the cores from everybody else.
     """
     if not hasattr(os, "sched_getscheduler"):
         yield
