@@ -1,4 +1,4 @@
-"""Whose turn it is: all that decodes or encodes shares one budget of memory, however many people come."""
+"""Admission queues: everything that decodes or encodes shares one memory budget, however many people come."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from agegender import runtime
 
 TELL_S = 0.5
-"""How often somebody who waits is told how many are before them."""
+"""Interval for telling waiting visitors how many are ahead of them."""
 
 Tell = Callable[[int], object]
-"""Called with how many are before one who waits, and with 0 when the wait is over."""
+"""Called with the number of people ahead while waiting, and with 0 when the wait is over."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,19 +24,19 @@ class _Ticket:
 
 
 class Budget:
-    """So much memory, in MB of 2**20 bytes, for all queues that draw on it."""
+    """A memory budget, in MB of 2**20 bytes, for all queues that draw on it."""
 
     def __init__(self, memory_mb: float) -> None:
         self.memory_mb = memory_mb
         self.changed = threading.Condition()
-        # In the order of coming, those who have a turn among them.
+        # In order of arrival, including those whose turn it is.
         self.tickets: list[_Ticket] = []
 
     def admit(self) -> None:
         """Give a turn to everybody who may have one by now; called with `changed` held.
 
-        Who is stopped by nothing but memory has it kept for them, so that small things that come later
-        do not eat up what a large one waits for. Who waits behind others of their queue has not.
+        Memory is reserved for tickets held up by nothing else, so that later small ones do not use up what a
+        large one waits for, but not for tickets behind others in their queue.
         """
         taken_mb = sum(ticket.memory_mb for ticket in self.tickets if ticket.has_turn)
         in_line: dict[AdmissionQueue, int] = {}
@@ -48,15 +48,15 @@ class Budget:
             ticket.has_turn = taken_mb == 0 or taken_mb + ticket.memory_mb <= self.memory_mb
             taken_mb += ticket.memory_mb
             if not ticket.has_turn:
-                in_line[ticket.queue] = ticket.queue.at_once  # nobody overtakes in one queue
+                in_line[ticket.queue] = ticket.queue.at_once  # no overtaking within a queue
         self.changed.notify_all()
 
 
 class AdmissionQueue:
-    """Lets `at_once` work at a time, as far as the budget goes, first come, first served; others wait.
+    """Admits `at_once` at a time, as far as the budget allows, first come, first served; others wait.
 
-    Queues that share a budget do not wait for each other's turns, only for memory. Who asks for more than
-    the whole budget gets a turn when nobody else has one.
+    Queues that share a budget do not wait for each other's turns, only for memory. A request for more than
+    the whole budget is admitted when nobody else has a turn.
     """
 
     def __init__(self, at_once: int, budget: Budget) -> None:
@@ -65,10 +65,10 @@ class AdmissionQueue:
 
     @contextmanager
     def turn(self, memory_mb: float, tell: Tell | None = None) -> Iterator[None]:
-        """Wait for a turn with so much memory, for `with`, which gives it back.
+        """Wait for a turn with this much memory; a context manager, which returns it.
 
-        `tell` is called in this thread, every half second while it waits. Whatever it raises, such as the
-        end of a run of a page, ends the waiting and goes on up.
+        `tell` is called in this thread every half second while waiting. Whatever it raises, such as the end
+        of a page run, ends the wait and propagates.
         """
         budget, ticket = self.budget, _Ticket(self, memory_mb)
         with budget.changed:
@@ -87,7 +87,7 @@ class AdmissionQueue:
         if ticket.has_turn:
             return
         while True:
-            if tell:  # and not while the others are locked out: it may take its time
+            if tell:  # not while holding the lock: it may take its time
                 tell(self._before(ticket))
             with self.budget.changed:
                 if self.budget.changed.wait_for(lambda: ticket.has_turn, TELL_S):
@@ -103,7 +103,7 @@ class AdmissionQueue:
 
 
 MEMORY = Budget(360)
-"""What the smallest host (690 MB) has beside the idle server and one live stream."""
+"""Memory of the smallest host (690 MB) left by the idle server and one live stream."""
 
 PICTURES = AdmissionQueue(at_once=3, budget=MEMORY)
 """For pictures being decoded: as many as there are workers, so that two bombs hold up nobody."""

@@ -1,4 +1,4 @@
-"""What this process asks of its runtime: memory returned early, a spared garbage collector, threads."""
+"""Tuning of the runtime: memory returned early, less work for the garbage collector, daemon threads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LARGE_BYTES = 12 * 2**20
-"""Whole pictures are larger and are returned at once. Detection needs less, many times a second, and keeps
-it: fresh memory costs half a millisecond a megabyte."""
+"""Allocations above this, such as whole pictures, are returned to the system at once.
+
+Detection needs less, many times a second, and keeps it: fresh memory costs half a millisecond per megabyte.
+"""
 
 FEW_MODULES = 10
-"""Freeze again only once this many modules have been imported since."""
+"""Minimum number of newly imported modules before freezing again."""
 
 KEPT_BYTES = 16 * 2**20
-"""Freed memory to hold on to: detection takes and frees as much, and took two thirds longer without it."""
+"""Freed memory to keep: detection allocates and frees this much, and took two thirds longer without it."""
 
 ARENAS = 2
 """Of the heaps that glibc keeps for its threads, eight a core by default, each with what it once needed: so
@@ -31,9 +33,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 def prepare() -> None:
-    """Tune this process for serving: memory goes back early, and the collector skips what modules made.
+    """Tune this process for serving: return memory early, and spare the collector objects made by imports.
 
-    For the app to call before it works, as often as it likes. Nothing is tuned by an import.
+    Call it from the app before it works, as often as you like. Imports themselves tune nothing.
     """
     keep_no_large_blocks()
     settle()
@@ -41,11 +43,11 @@ def prepare() -> None:
 
 @cache
 def keep_no_large_blocks() -> None:
-    """Have glibc return every block of `LARGE_BYTES` to the system as soon as it is freed.
+    """Make glibc return every block of `LARGE_BYTES` to the system as soon as it is freed.
 
-    By default it raises that limit as it goes, to 32 MB, and keeps what a picture needed. Setting the limit
-    turns off that adjustment, so `KEPT_BYTES` of smaller blocks are asked for as well. Does nothing with
-    another C library.
+    By default, glibc raises that limit dynamically, up to 32 MB, and keeps what a picture needed. Setting the
+    limit turns that adjustment off, so `KEPT_BYTES` of smaller blocks are requested as well. Has no effect
+    with another C library.
     """
     mallopt = getattr(_c_library(), "mallopt", None)
     if mallopt:
@@ -65,11 +67,11 @@ _modules_settled = 0
 
 
 def settle() -> None:
-    """Freeze what imported modules have created, so that the garbage collector skips it.
+    """Freeze the objects created by imported modules, so that the garbage collector skips them.
 
-    Streamlit collects after each run of a page, and nothing else runs meanwhile: a tenth of a second each
-    time, nearly all of it for functions and types, which never go away. Does nothing unless modules were
-    imported since the last call. Objects alive by then are still freed, unless they are in a cycle.
+    Streamlit collects after each page run, which blocks everything else: a tenth of a second each time,
+    nearly all of it for functions and types, which never go away. Has no effect unless modules were imported
+    since the last call. Objects alive by then are still freed, unless they are in a cycle.
     """
     global _modules_settled
     if len(sys.modules) >= _modules_settled + FEW_MODULES:
@@ -79,7 +81,7 @@ def settle() -> None:
 
 
 def in_thread(call: Callable[[], T], name: str) -> Future[T]:
-    """Run a call in a daemon thread of its own.
+    """Run a call in a new daemon thread.
 
     Unlike an executor's threads, it does not keep the process from exiting.
     """
@@ -88,7 +90,7 @@ def in_thread(call: Callable[[], T], name: str) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is requested
             future.set_exception(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()

@@ -38,6 +38,7 @@ WIDTH_PX, HEIGHT_PX = 640, 480
 LEAST_PX, OVERLAP = 24.0, 0.3
 KNOWN = {name: faces for faces, names in PHOTOGRAPHS.items() for name in names} | {
     "group-5.jpg": 7,
+    "solvay_1927.jpg": 29,
     "background.jpg": 0,
 }
 DETECTORS = ("yunet", "bundled")

@@ -10,11 +10,8 @@ HELD_OUT = 2000
 OLDEST_YEARS = 90
 """Assumed upper end of the group of everybody over 70."""
 TEMPERATURES = np.geomspace(0.6, 1.7, 27).tolist()
-POWERS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3)
-"""Values of α tried for the correction by (density)^−α.
-
-Negative ones are for trainings that oversample old people.
-"""
+POWERS = (0.0, 0.1, 0.2, 0.3)
+"""α values tried for the correction by (density)^−α. Negative ones gain exact groups and lose the oldest."""
 STRETCHES = (0.0, 0.1, 0.2, 0.3)
 """Values tried for the fraction by which ages beyond 50 years are stretched."""
 WIDENINGS = (0.0, 0.5, 1.0)

@@ -1,1 +1,1 @@
-"""Millions of pictures: find them, analyse them in many processes, keep what is finished, sum it up."""
+"""Millions of pictures: find them, analyse them in many processes, save and summarise the results."""

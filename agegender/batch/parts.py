@@ -1,7 +1,7 @@
-"""The folder of a batch's results: finished parts, what is in them, and the manifest.
+"""The folder of a batch's results: finished parts, their content, and the manifest.
 
-A part is written beside its name and renamed when it is whole, so whatever has its name is finished. Names
-that begin with _ or . are skipped by Arrow, DuckDB and pandas when they read the folder.
+A part is written under a temporary name and renamed when complete, so any part with its final name is
+finished. Arrow, DuckDB and pandas skip names that begin with _ or . when they read the folder.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ WHOLE = {"size", "width_px", "height_px", "face"}
 
 
 class Results:
-    """The folder that a batch fills; made where there is none.
+    """The results folder of a batch; created if missing.
 
-    Parts are Parquet where pyarrow is installed and `parquet` is not False, else JSON lines. Raises
-    `BatchError` where the folder cannot be used.
+    Parts are Parquet if pyarrow is installed and `parquet` is not False, otherwise JSON Lines. Raises
+    `BatchError` if the folder cannot be used.
     """
 
     def __init__(self, folder: Path, *, parquet: bool | None = None) -> None:
@@ -45,11 +45,11 @@ class Results:
         self._next = max(numbers, default=-1) + 1
 
     def parts(self) -> list[Path]:
-        """The finished parts, in the order of their numbers."""
+        """The finished parts, in order of number."""
         return parts_of(self.folder)
 
     def finished(self) -> tuple[dict[str, tuple[int, float]], set[str]]:
-        """What is in the parts: path → (size, modified_s), and the paths that are errors."""
+        """Content of the parts: path → (size, modified_s), and the paths with errors."""
         known: dict[str, tuple[int, float]] = {}
         errors: set[str] = set()
         for part in self.parts():
@@ -68,7 +68,7 @@ class Results:
         return path
 
     def drop(self, paths: Collection[str]) -> None:
-        """Take the rows of pictures that have changed, or are to be tried again, out of the parts."""
+        """Remove pictures that have changed, or are to be retried, from the parts."""
         for part in self.parts():
             if any(path in paths for (path,) in _columns(part, ("path",))):
                 left = [row for row in rows_of(part) if row["path"] not in paths]
@@ -78,11 +78,11 @@ class Results:
                     part.unlink()
 
     def manifest(self) -> dict[str, Any]:
-        """What `save_manifest` saved; {} in a folder without one."""
+        """The content saved by `save_manifest`; {} in a folder without one."""
         return manifest_of(self.folder)
 
     def save_manifest(self, content: Mapping[str, Any]) -> None:
-        """Keep settings and figures of the run as readable JSON."""
+        """Save settings and figures of the run as readable JSON."""
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         self._replace(self.folder / MANIFEST, lambda place: place.write_text(text, encoding="utf-8"))
 
@@ -101,7 +101,7 @@ class Results:
 
 
 def has_pyarrow() -> bool:
-    """Return whether Parquet can be written here."""
+    """Return whether Parquet is available."""
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
@@ -110,12 +110,12 @@ def has_pyarrow() -> bool:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The finished parts in a folder of results, in the order of their numbers."""
+    """The finished parts in a results folder, in order of number."""
     return sorted([*folder.glob("part-*.parquet"), *folder.glob("part-*.jsonl")], key=lambda path: path.stem)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder of results; {} where there is none. Raises `BatchError` for a broken one."""
+    """The manifest of a results folder; {} without one. Raises `BatchError` if it is broken."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -126,7 +126,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def rows_of(part: Path) -> Iterator[Row]:
-    """The rows of a part. Raises `BatchError` where it cannot be read."""
+    """Yield the rows of a part. Raises `BatchError` if it cannot be read."""
     names = (*OWN_COLUMNS, *COLUMNS)
     return (dict(zip(names, values, strict=True)) for values in _columns(part, names))
 

@@ -1,4 +1,4 @@
-"""Many processes that do the same work: of the standard library, or of a Dask cluster."""
+"""Process pools: of the standard library, or of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agegender.errors import BatchError, MissingExtraError
 
 
 class Lost(Exception):
-    """The process that had these pictures has ended: killed, crashed or out of memory."""
+    """The process with these pictures has died: killed, crashed or out of memory."""
 
 
 class Pool(Protocol):
-    """Where pictures are analysed. `slots` tasks run at once; more wait."""
+    """A place to analyse pictures. `slots` tasks run at once; more wait."""
 
     slots: int
 
@@ -34,7 +34,7 @@ class Pool(Protocol):
         ...
 
     def rows(self, future: Any) -> list[Row]:
-        """What came of a future that is done. Raises `Lost`."""
+        """Rows from a finished future. Raises `Lost`."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -43,7 +43,7 @@ class Pool(Protocol):
 
 
 class ProcessPool:
-    """Processes of this machine, each in an executor of its own: if one ends, it is known what it had."""
+    """Local processes, each in its own executor: if one dies, it is known which pictures it had."""
 
     def __init__(self, workers: int, models: Models) -> None:
         self.slots = workers
@@ -56,7 +56,7 @@ class ProcessPool:
         executor = self._free.pop()
         try:
             future = executor.submit(analyze_items, items, self._models)
-        except BrokenProcessPool:  # it ended while it had nothing to do
+        except BrokenProcessPool:  # it died while idle
             executor = _executor()
             future = executor.submit(analyze_items, items, self._models)
         self._busy[future] = executor
@@ -69,7 +69,7 @@ class ProcessPool:
         return concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_COMPLETED).done
 
     def rows(self, future: concurrent.futures.Future[list[Row]]) -> list[Row]:
-        """What came of it; the process is free again, or replaced by a new one."""
+        """Rows from a finished future; frees its process, or replaces it by a new one."""
         executor = self._busy.pop(future)
         try:
             found = future.result()
@@ -89,7 +89,7 @@ class ProcessPool:
 
 
 class DaskPool:
-    """The workers of a Dask cluster: `local` for one made for this run, else a scheduler's address."""
+    """The workers of a Dask cluster: `local` starts one for this run, otherwise a scheduler's address."""
 
     def __init__(self, scheduler: str, workers: int, models: Models) -> None:
         try:
@@ -110,16 +110,16 @@ class DaskPool:
         self.slots = max(1, 2 * sum(self.client.nthreads().values()))  # type: ignore[no-untyped-call]
 
     def submit(self, items: Sequence[Item]) -> Any:
-        """Hand some pictures to the scheduler."""
+        """Submit some pictures to the scheduler."""
         return self.client.submit(analyze_items, items, self._models, pure=False)
 
     def first_done(self, futures: Collection[Any]) -> Collection[Any]:
-        """Wait for the first futures that are done."""
+        """Wait until at least one future is done."""
         done: Collection[Any] = self._dask.wait(list(futures), return_when="FIRST_COMPLETED").done  # type: ignore[no-untyped-call]
         return done
 
     def rows(self, future: Any) -> list[Row]:
-        """What came of it. Dask itself tries again elsewhere a few times before pictures count as lost."""
+        """Rows from a finished future; Dask itself retries elsewhere a few times before they are lost."""
         try:
             found: list[Row] = future.result()
         except (self._dask.KilledWorker, self._dask.CancelledError) as error:
@@ -143,7 +143,7 @@ def _executor() -> concurrent.futures.ProcessPoolExecutor:
 
 
 def _start() -> None:
-    """Leave Ctrl-C to the command, and end with it, however it ends."""
+    """Ignore Ctrl-C, which is for the command, and exit when the command does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -1,4 +1,4 @@
-"""The rows of a batch as readings again, for whoever goes on with them."""
+"""Convert the rows of a batch back to readings, for further use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from agegender.types import Age, Box, Face, Gender, Reading
 
 
 def readings_of(folder: Path, names: Collection[str]) -> dict[str, tuple[Reading, ...] | str]:
-    """What a batch read from pictures, by name: a path in the batch ends as a name does.
+    """Results of a batch for pictures by name, each the end of a path in the batch.
 
-    The readings of a picture, the one nearest to its middle first, or the error that it is. Names that the
-    batch does not have are left out. Landmarks are not kept in a batch. Raises `BatchError` where the folder
-    has no results, or two paths end like one name.
+    The readings of a picture, the one nearest to its middle first, or its error. Names that the batch does
+    not have are left out. Landmarks are not stored in a batch. Raises `BatchError` if the folder has no
+    results, or if two paths match one name.
     """
     parts = parts_of(folder)
     if not parts:

@@ -1,4 +1,4 @@
-"""The batch itself: hand out what is not finished, write parts, survive whatever dies."""
+"""The batch itself: distribute unfinished pictures, write parts, survive dying processes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from agegender.batch.sources import Item
 from agegender.batch.work import Models, Row, error_row
 
 TASK = 25
-"""The most pictures that a process gets at once: a few tenths of a second, so that the end is even."""
+"""Maximum pictures per task: a few tenths of a second, so that workers finish together."""
 
 FIRST_TASK = 4
-"""The first tasks are smaller: something is seen to happen soon."""
+"""Size of the first tasks, smaller so that progress shows soon."""
 
 DEATHS = 2
-"""How often a process must end with one picture alone before the picture is to blame."""
+"""How often a process must die with a single picture before that picture is blamed."""
 
 KILLED = "The picture ends the process that reads it."
 
 
 @dataclass(slots=True)
 class Counts:
-    """What has been done in this run: pictures, faces in them, and pictures that cannot be read."""
+    """Progress of this run: pictures, faces in them, and pictures that could not be read."""
 
     pictures: int = 0
     faces: int = 0
@@ -43,9 +43,9 @@ class _Task:
 
 @dataclass(slots=True)
 class Run:
-    """Analyses items in a pool and writes parts of at least `part_size` pictures into `results`.
+    """Analyses items in a pool and writes parts of at least `part_size` pictures to `results`.
 
-    `stop()` has it finish what is running, write that, and return. `tell` is called with the counts after
+    `stop()` makes it finish what is running, write that, and return. `tell` is called with the counts after
     every task.
     """
 
@@ -60,7 +60,7 @@ class Run:
     _stopped: bool = False
 
     def __call__(self, items: Iterable[Item]) -> Counts:
-        """Do all of it, and return what was done."""
+        """Process all items, and return the counts."""
         again: deque[_Task] = deque()
         new = _tasks(items, min(TASK, self.part_size), self.pool.slots)
         running: dict[Any, _Task] = {}
@@ -79,7 +79,7 @@ class Run:
             self._write()
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Submit no more tasks."""
         self._stopped = True
 
     def _take(self, future: Any, task: _Task, again: deque[_Task]) -> None:
@@ -100,7 +100,7 @@ class Run:
         self.tell(self.counts)
 
     def _blame(self, task: _Task, again: deque[_Task]) -> list[Row]:
-        """Halve the pictures that were lost; the last one left is an error once it was lost often enough."""
+        """Halve a lost task; a single picture becomes an error once it was lost often enough."""
         if len(task.items) > 1:
             middle = len(task.items) // 2
             again.extendleft((_Task(task.items[middle:]), _Task(task.items[:middle])))
@@ -119,10 +119,10 @@ class Run:
 def unfinished(
     items: Iterable[Item], results: Results, *, retry_errors: bool = False
 ) -> tuple[list[Item], int]:
-    """The items that no finished part has, and how many there are in all.
+    """The items that no finished part has, and the total number of items.
 
-    A picture that has changed since it was read is to be read again, and so are, with `retry_errors`, those
-    that could not be; their old rows are dropped.
+    Pictures that have changed since, and with `retry_errors` those that could not be read, are included;
+    their old rows are dropped.
     """
     known, errors = results.finished()
     wanted: list[Item] = []
@@ -142,7 +142,7 @@ def unfinished(
 
 
 def figures(counts: Counts, start_s: float) -> dict[str, float]:
-    """What a run came to, for the manifest."""
+    """Figures of a run, for the manifest."""
     seconds = time.monotonic() - start_s
     return {
         "pictures": counts.pictures,

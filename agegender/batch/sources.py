@@ -1,4 +1,4 @@
-"""Where pictures come from: folders, globs, lists, tar and zip archives, and what fsspec opens."""
+"""Sources of pictures: folders, globs, lists, tar and zip archives, and whatever fsspec opens."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from agegender.imaging.io import MAX_BYTES, TOO_MANY_BYTES
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 PICTURE_ENDINGS = endings(PICTURES)
 LISTS = (".txt", ".lst")
-"""A file of this kind names a path or an address a line."""
+"""Endings of lists, with one path or URL per line."""
 
 
 class Item(NamedTuple):
-    """A picture that can be read: its path or address, and what tells whether it has changed.
+    """A readable picture: its path or URL, and what shows whether it has changed.
 
-    A picture in an archive has the archive's path before its own, and the offset of its bytes where it lies
-    in a tar archive.
+    For a picture in an archive, the path starts with the archive's, and `offset` is the position of its bytes
+    if that is a tar archive.
     """
 
     path: str
@@ -39,8 +39,8 @@ class Item(NamedTuple):
 def find(sources: Iterable[str], fail: Callable[[str, str], object]) -> Iterator[Item]:
     """Yield every picture in the sources, each once.
 
-    Folders are searched to their depths, links to folders too, but no folder twice. Files that are named are
-    taken whatever their ending. `fail` is called with a source and a sentence where something cannot be read.
+    Folders are searched recursively, following links, but no folder twice. Files given by name are taken
+    whatever their ending. `fail` is called with a source and a sentence if something cannot be read.
     """
     seen: set[str] = set()
     folders: set[tuple[int, int]] = set()
@@ -52,12 +52,12 @@ def find(sources: Iterable[str], fail: Callable[[str, str], object]) -> Iterator
                     yield item
         except AgeGenderError as error:
             fail(source, str(error))
-        except Exception as error:  # noqa: BLE001 - archives and fsspec's backends have no error in common
+        except Exception as error:  # noqa: BLE001 - archives and fsspec's backends share no exception class
             fail(source, f"This cannot be read ({_reason(error)}).")
 
 
 def read(item: Item) -> bytes:
-    """The bytes of a picture. Raises `BatchError` where they cannot be had."""
+    """Read a picture's bytes. Raises `BatchError` if that fails."""
     if item.size > MAX_BYTES:
         raise BatchError(TOO_MANY_BYTES)
     try:
@@ -70,12 +70,12 @@ def read(item: Item) -> bytes:
         return KEPT.zip(item.archive).read(item.path.removeprefix(item.archive + "/"))
     except AgeGenderError:
         raise
-    except Exception as error:  # archives and fsspec's backends have no error in common
+    except Exception as error:  # archives and fsspec's backends share no exception class
         raise BatchError(f"This cannot be read ({_reason(error)}).") from error
 
 
 def is_address(source: str) -> bool:
-    """Return whether fsspec is to open it: `s3://bucket/folder`, `https://…`."""
+    """Return whether fsspec opens this source: `s3://bucket/folder`, `https://…`."""
     return "://" in source
 
 
@@ -111,7 +111,7 @@ def _file(path: str, folders: set[tuple[int, int]], fail: Callable[[str, str], o
 def _listed(
     name: str, path: str, folders: set[tuple[int, int]], fail: Callable[[str, str], object]
 ) -> Iterator[Item]:
-    """A line of a list; a relative path counts from the list's folder."""
+    """Yield a list entry's pictures; relative paths are relative to the list's folder."""
     place = name if is_address(name) else os.path.join(os.path.dirname(path), name)
     if not is_address(place) and os.path.abspath(place) == path:
         return
@@ -124,7 +124,7 @@ def _listed(
 
 
 def _folder(top: str, folders: set[tuple[int, int]], fail: Callable[[str, str], object]) -> Iterator[Item]:
-    """The pictures of a folder and below it that are not hidden, in order."""
+    """Yield the pictures in and below a folder that are not hidden, in order."""
     try:
         about = os.stat(top)
         if (about.st_dev, about.st_ino) in folders:
@@ -140,7 +140,7 @@ def _folder(top: str, folders: set[tuple[int, int]], fail: Callable[[str, str], 
         if entry.is_dir():
             yield from _folder(entry.path, folders, fail)
         elif _is_picture(entry.name):
-            with suppress(OSError):  # a link into nowhere, or gone meanwhile
+            with suppress(OSError):  # a broken link, or gone in the meantime
                 about = entry.stat()
                 yield Item(entry.path, about.st_size, about.st_mtime)
 
@@ -159,7 +159,7 @@ def _archive(path: str, modified_s: float) -> Iterator[Item]:
 
 
 def _remote(address: str, fail: Callable[[str, str], object]) -> Iterator[Item]:
-    """What lies at an address: a file, an archive, a list, a glob, or all pictures below it."""
+    """Yield what is at a URL: a file, an archive, a list, a glob, or all pictures below it."""
     system, path = _file_system(address)
     protocol = address.split("://")[0]
 
@@ -208,7 +208,7 @@ def _file_system(address: str) -> tuple[Any, str]:
         raise MissingExtraError("Addresses need fsspec: pip install 'agegender[batch]'") from None
     try:
         system, path = fsspec.core.url_to_fs(address)
-    except (ImportError, ValueError) as error:  # names the package that the protocol needs
+    except (ImportError, ValueError) as error:  # its message names the package that the protocol needs
         raise BatchError(str(error)) from None
     return system, path
 
@@ -231,7 +231,7 @@ def _open(place: str) -> IO[bytes]:
 
 
 class _Kept:
-    """The archive that was read last, still open: its other pictures come next."""
+    """The archive read last, kept open because its other pictures come next."""
 
     def __init__(self) -> None:
         self.path = ""
@@ -248,7 +248,7 @@ class _Kept:
         return self._archive  # type: ignore[no-any-return]
 
     def tar(self, path: str) -> IO[bytes]:
-        """The tar archive at a path, decompressed: a member's bytes lie at its offset."""
+        """The tar archive at a path, decompressed: a member's bytes are at its offset."""
         if self.path != path:
             self.close()
             file = self._files.enter_context(_open(path))
@@ -259,7 +259,7 @@ class _Kept:
         return self._archive.fileobj  # type: ignore[no-any-return]
 
     def close(self) -> None:
-        """Close it."""
+        """Close the archive."""
         self.path, self._archive = "", None
         self._files.close()
 

@@ -1,4 +1,4 @@
-"""What a batch found, summed up: people by age and gender, warnings, errors by kind."""
+"""Summary of a batch: people by age and gender, warnings, errors by kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GENDERS = ("Female", "Male")
 
 @dataclass(slots=True)
 class Summary:
-    """The rows of all finished parts, counted."""
+    """Counts over the rows of all finished parts."""
 
     pictures: int = 0
     without_faces: int = 0
@@ -30,7 +30,7 @@ class Summary:
 
 
 def summarize(folder: Path) -> Summary:
-    """Count what is in a folder of results. Raises `BatchError` where there is none."""
+    """Count the content of a results folder. Raises `BatchError` if there is none."""
     parts = parts_of(folder)
     if not parts:
         raise BatchError(f"There are no results in “{folder}”.")
@@ -50,7 +50,7 @@ def summarize(folder: Path) -> Summary:
 
 
 def lines(summary: Summary) -> Iterator[str]:
-    """The summary as text for people; intervals in brackets hold a share with a confidence of 95 %."""
+    """Format the summary for people, with 95 % confidence intervals of shares in brackets."""
     found = f"{plural(summary.pictures, 'picture')}, {plural(summary.faces, 'face')}"
     yield (
         f"{found}; {summary.without_faces:,} without a face, "
@@ -72,7 +72,7 @@ def lines(summary: Summary) -> Iterator[str]:
 
 
 def plot(summary: Summary, path: Path) -> None:
-    """Draw people by age and gender into an SVG or PNG file. Raises `BatchError` where that cannot be."""
+    """Plot people by age and gender to an SVG or PNG file. Raises `BatchError` if that fails."""
     try:
         from agegender.evaluation.charts import people_chart
     except ImportError:

@@ -1,4 +1,4 @@
-"""What a worker does, whoever started it: pictures in, rows out."""
+"""The work of any worker: pictures in, rows out."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ OWN_COLUMNS = (
     *("path", "size", "modified_s", "sha256", "error", "seconds"),
     *("detector", "estimator", "version"),
 )
-"""What a row of a batch has beside the columns of the CSV."""
+"""Columns of a batch's rows in addition to those of the CSV."""
 
 
 class Models(NamedTuple):
-    """Which models read the pictures, by the names that `build_analyzer` knows."""
+    """The models to use, by names that `build_analyzer` knows."""
 
     detector: str = "auto"
     estimator: str = "apparent"
 
 
 def analyze_items(items: Sequence[Item], models: Models) -> list[Row]:
-    """Read pictures and return their rows.
+    """Analyse pictures and return their rows.
 
-    One a face; one with no face's columns for a picture without faces; and one with only `error` for a
-    picture that cannot be read. A row has every key of `OWN_COLUMNS` and of the CSV's columns, None where
-    there is nothing to say.
+    One per face; one without face columns for a picture without faces; and one with only `error` for a
+    picture that cannot be read. A row has every key of `OWN_COLUMNS` and of the CSV's columns, with None for
+    missing values.
     """
     return [row for item in items for row in _rows_of(item, models)]
 
 
 def error_row(item: Item, models: Models, message: str, sha256: str | None = None) -> Row:
-    """The row of a picture that cannot be read."""
+    """Row for a picture that cannot be read."""
     return _row(item, models, {"error": message, "sha256": sha256})
 
 
@@ -81,7 +81,7 @@ def _name(item: Item) -> str:
 
 @cache
 def _with_sum(model: str) -> str:
-    """The name of a model and the beginning of the SHA-256 of its files: 'apparent@dbc17f3d'."""
+    """Name of a model with the beginning of the SHA-256 of its files: 'apparent@dbc17f3d'."""
     sums = "".join(file.sha256 for file in load_manifest()[model].files)
     return f"{model}@{hashlib.sha256(sums.encode()).hexdigest()[:8]}"
 

@@ -1,1 +1,1 @@
-"""RGB images to faces: YuNet, the bundled cascade, SSD, and looking closely only where in doubt."""
+"""Face detection: YuNet, the bundled cascade and SSD, with coarse-to-fine search."""

@@ -1,7 +1,7 @@
-"""A second stage of face detection: a closer look at each box, which keeps, drops and mends it.
+"""The second stage of face detection: a closer look at each box, which keeps, drops or refines it.
 
-A cascade, as Viola and Jones (2001) and MTCNN (Zhang et al., 2016) have it: the first stage looks everywhere
-and may be wrong often; the second looks at little and can afford to look well.
+A cascade, as in Viola and Jones (2001) and MTCNN (Zhang et al., 2016): the first stage searches everywhere
+and may often be wrong; the second sees little and can afford to look carefully.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from agegender.models.session import onnx_session
 from agegender.types import Face, Image
 
 CLOSE_UP_PX = 160
-"""At this size a face that fills the picture is well within what the first stage knows: 280 pixels."""
+"""Long side at which a face that fills the picture is well within what the first stage knows: 280 pixels."""
 
 FIRST_SCORE = 0.2
-"""From which score of the first stage on the second one looks: hardly a face on photographs has less."""
+"""Minimum first-stage score for the second stage: hardly a face on photographs has less."""
 
 BATCH = 32
-"""The most boxes that go through the net at once, which bounds the memory that a crowd takes."""
+"""Maximum batch size, which bounds the memory that a crowd takes."""
 
 
 class CascadeDetector:
-    """A detector whose faces a second net looks at again.
+    """A detector whose candidates a second net examines.
 
-    `first` gives the boxes to look at, most of which may be wrong; `path` is an ONNX file that takes `crops`,
-    BGR uint8 (n, size, size, 3), and `scores` of the first stage, float32 (n,), and gives `score` (n,) and
-    `points`, the box's two corners and five landmarks in parts of the crop, (n, 7, 2). `score` is the least
-    confidence of a face, `overlap` the IoU from which the less confident one of two faces is dropped.
+    `first` proposes boxes, most of which may be wrong; `path` is an ONNX file that maps `crops`, BGR uint8
+    (n, size, size, 3), and first-stage `scores`, float32 (n,), to `score` (n,) and `points`, the box's two
+    corners and five landmarks as fractions of the crop, (n, 7, 2). `score` is the minimum confidence of a
+    face, `overlap` the IoU above which the less confident of two faces is dropped.
     """
 
     def __init__(self, first: YuNet, path: Path, *, score: float = 0.7, overlap: float = 0.3) -> None:
@@ -46,12 +46,12 @@ class CascadeDetector:
         self._size_px = int(self._session.get_inputs()[0].shape[1])
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
+        """Find the faces in an RGB image, most confident first; () if there are none."""
         found = [(image, face) for face in self.first.detect(image)]
         return self._kept(self._closer(found))
 
     def detect_each(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
-        """Return the faces of each of some small RGB images of one shape, most confident first."""
+        """Find the faces in each of several small RGB images of one shape, most confident first."""
         first = self.first.detect_each(images)
         found = [(image, face) for image, faces in zip(images, first, strict=True) for face in faces]
         places = np.repeat(np.arange(len(images)), [len(faces) for faces in first])
@@ -62,7 +62,7 @@ class CascadeDetector:
         return seen[seen.scores >= self.score].best_first(self.overlap).faces()
 
     def _closer(self, found: Sequence[tuple[Image, Face]]) -> Candidates:
-        """Return faces, each in its image, as the second stage sees them."""
+        """Examine faces, each in its image, with the second stage."""
         parts = [self._look(found[at : at + BATCH]) for at in range(0, len(found), BATCH)]
         return joined([NOTHING, *parts])
 
@@ -79,10 +79,10 @@ class CascadeDetector:
 
 
 def first_stage(path: Path, score: float = FIRST_SCORE) -> YuNet:
-    """Return the bundled net that looks everywhere."""
+    """The bundled net that searches everywhere."""
     return YuNet(path, score=score, close_up_px=CLOSE_UP_PX)
 
 
 def bundled(files: Mapping[str, Path]) -> CascadeDetector:
-    """Return the detector of this project's own two nets, faces.onnx and refinement.onnx by name."""
+    """The bundled detector from its two nets, faces.onnx and refinement.onnx by name."""
     return CascadeDetector(first_stage(files["faces.onnx"]), files["refinement.onnx"])

@@ -1,4 +1,4 @@
-"""Finding faces in two looks: a quick one at a small copy, and a closer one only where that leaves doubts."""
+"""Coarse-to-fine detection: a quick pass over a small copy, and a closer one only where in doubt."""
 
 from __future__ import annotations
 
@@ -15,49 +15,58 @@ from agegender.imaging.geometry import at_most
 from agegender.types import Face, Image
 
 FIRST_PX, WHOLE_PX = 640, 1280
-"""The long side of the picture in the first look, and in a second one at all of it."""
+"""Long side of the picture in the first pass, and in a second pass over the whole picture."""
 
 FIRST_SHAPE = 4 / 3
-"""Longer pictures get as many pixels as one of this shape in the first look, and so a longer side."""
+"""Longer pictures get as many pixels as this shape in the first pass, and so a longer side."""
 
 DOUBT = 0.08
-"""The least score in the first look that has a second one made."""
+"""Minimum first-pass score for a closer look."""
 
 DOUBT_A_PX = 1 / 300
-"""What a face that was not sure must score in the first look for each pixel of its height: large ones are
-seen well already. With both no face got lost on photographs (docs/decisions.md)."""
+"""Additional minimum first-pass score of an uncertain face, per pixel of its height.
+
+Large faces are already seen well. With both minimums, no face was lost on photographs (docs/decisions.md).
+"""
 
 SMALL_PX = 28.0
-"""Faces that are lower in the first look are looked at again for better landmarks: down to there what is
-estimated with them is as right as with the best."""
+"""Faces lower than this in the first pass get a closer look for better landmarks.
+
+Above it, estimates are as accurate as with the best landmarks.
+"""
 
 TILE_PX, FACE_PX = 96, 40
-"""The side of the squares that are looked at again, all at once, and of the face in doubt within, unless the
-picture would have to be larger for that than `CLOSEST_PX`."""
+"""Side of the tiles examined closely, all at once, and of the face within.
+
+The face is smaller where the picture would have to be enlarged beyond `CLOSEST_PX`.
+"""
 
 CLOSEST_PX = 1600
-"""The long side that the whole picture has at the scale of a tile, at most."""
+"""Maximum long side of the whole picture at the scale of a tile."""
 
 COVERED, COARSER = 1.5, 0.8
-"""A doubt needs no tile of its own where one holds this many times its sides, at this part of its scale."""
+"""A face needs no own tile if another holds this many times its sides, at this fraction of its scale."""
 
 OVERLAP = 0.3
-"""The IoU from which on two faces are the same one."""
+"""IoU above which two faces are the same."""
 
 WITHIN = 0.8
-"""The part of the smaller one that lies in the other from which on they are, too: at one size a face is
-seen, at another the head around it."""
+"""Fraction of the smaller face inside the other from which they are the same too.
+
+At one scale a face is found, at another the head around it.
+"""
 
 MOST_TILES = 1.2
-"""Tiles with this many times the pixels of a second look at all of it are no cheaper: pixel for pixel they
-take a little less time, as they fit the processor's cache."""
+"""Cost limit of tiles, in pixels relative to a second pass over the whole picture.
+
+Per pixel, tiles are a little faster because they fit the processor's cache.
+"""
 
 
 class CoarseToFineDetector:
-    """A detector that looks twice: as a rule far quicker than one closer look, with nearly the same faces.
+    """A two-pass detector, usually far faster than one closer pass, with nearly the same faces.
 
-    `score` is the least confidence of a face; `second`, where there is one, is asked about those that are not
-    sure.
+    `score` is the minimum confidence of a face; `second`, if given, confirms uncertain ones.
     """
 
     def __init__(self, detector: YuNet, *, score: float = 0.7, second: SecondOpinion | None = None) -> None:
@@ -67,7 +76,7 @@ class CoarseToFineDetector:
         self.second = second
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
+        """Find the faces in an RGB image, most confident first; () if there are none."""
         faces = self._found(image)
         return self.second.confirmed(image, faces) if self.second else faces
 
@@ -86,20 +95,20 @@ class CoarseToFineDetector:
         return best(joined([self._closer(image, tiles), sure]))
 
     def detect_each(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
-        """Return the faces of each of some small RGB images of one shape, most confident first."""
+        """Find the faces in each of several small RGB images of one shape, most confident first."""
         return self.detector.detect_each(images)
 
     def _closer(self, image: Image, tiles: NDArray[np.intp]) -> Candidates:
-        """Return what is seen in tiles of the image, in its pixels.
+        """Candidates in tiles of the image, in its pixels.
 
-        But for faces that a tile's edge cuts, where that is not the picture's: it shows only a part of them.
+        Leaves out faces cut by a tile's edge inside the picture, which shows only a part of them.
         """
         views, ratios_xy = [], []
         for left, top, right, bottom in tiles.tolist():
             small = at_most(image[top:bottom, left:right], TILE_PX)
             height, width = small.shape[:2]
             ratios_xy.append(((right - left) / width, (bottom - top) / height))
-            if height < TILE_PX or width < TILE_PX:  # the whole width or height of the picture
+            if height < TILE_PX or width < TILE_PX:  # the picture's whole width or height
                 small = np.pad(small, ((0, TILE_PX - height), (0, TILE_PX - width), (0, 0)))
             views.append(small)
         found, places = self.detector.candidates(views, self.score)
@@ -111,23 +120,22 @@ class CoarseToFineDetector:
 
 
 def first_look_px(width_px: int, height_px: int) -> int:
-    """Return the long side of a picture of this size in the first look."""
+    """Long side of a picture of this size in the first pass."""
     shape = min(2.0, max(width_px, height_px) / min(width_px, height_px))
     return round(FIRST_PX * math.sqrt(max(1.0, shape / FIRST_SHAPE)))
 
 
 def in_doubt(seen: Candidates, scale: float, score: float) -> NDArray[np.bool_]:
-    """Return which faces of the first look, made at this scale, are worth a closer one, (n,)."""
+    """Mask of the first-pass faces, made at this scale, that deserve a closer look, (n,)."""
     first_px = seen.heights_px * scale
     return np.where(seen.scores >= score, first_px < SMALL_PX, seen.scores >= first_px * DOUBT_A_PX)
 
 
 def tiles_over(boxes_xyxy: NDArray[np.float64], width_px: int, height_px: int) -> NDArray[np.intp]:
-    """Return squares of whole pixels of the picture that hold all of the boxes, (n, 4), as boxes are told.
+    """Square tiles, (n, 4) as xyxy in whole pixels of the picture, that cover all boxes.
 
-    Each is where a box lies in the middle, or as near to that as the picture's edges allow, at the scale that
-    `FACE_PX` and `CLOSEST_PX` ask for; in a picture that is narrower than that, a part as wide as it is. What
-    lies well within the tile of a box before it gets none.
+    Each has its box in the middle, or as near as the picture's edges allow, at the scale set by `FACE_PX` and
+    `CLOSEST_PX`; a narrower picture gets parts of its own width. A box well within an earlier tile gets none.
     """
     picture = np.array([width_px, height_px])
     sides = np.maximum(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 1.0).max(axis=1, keepdims=True)
@@ -145,7 +153,7 @@ def tiles_over(boxes_xyxy: NDArray[np.float64], width_px: int, height_px: int) -
 
 
 def without_later(same: NDArray[np.bool_]) -> list[int]:
-    """Return the places of those of n things, best first, that are not the `same`, (n, n), as one before."""
+    """Indices of n items, best first, without those that `same`, (n, n), marks as equal to an earlier one."""
     kept: list[int] = []
     for place, others in enumerate(same):
         if not others[kept].any():
@@ -154,7 +162,7 @@ def without_later(same: NDArray[np.bool_]) -> list[int]:
 
 
 def best(found: Candidates) -> tuple[Face, ...]:
-    """Return the candidates as faces, most confident first, and each only once."""
+    """Convert candidates to faces, most confident first and without duplicates."""
     found = found.best_first(OVERLAP)
     low, high = found.boxes_xyxy[:, :2], found.boxes_xyxy[:, 2:]
     shared = np.minimum(high[:, None], high) - np.maximum(low[:, None], low)

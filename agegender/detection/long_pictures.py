@@ -1,4 +1,4 @@
-"""Panoramas and tall screenshots: looked at square by square, or their length would make faces too small."""
+"""Panoramas and tall screenshots: searched in squares, since scaling by length would make faces too small."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from agegender.imaging.geometry import LONG_SHAPE
 from agegender.types import Detector, Face, Image
 
 WHOLE_PX = 640
-"""The long side up to which a look at the whole shows everything: no detector scales such a picture down."""
+"""Long side up to which one pass shows everything: no detector scales such a picture down."""
 
 SAME_IOU, SAME_PART = 0.3, 0.8
-"""Two boxes are of one face from this IoU on, or where so much of the smaller one lies in the other."""
+"""Two boxes are the same face above this IoU, or if this fraction of the smaller one is inside the other."""
 
 EDGE_PX = 1.0
-"""A face that comes as near to the edge of a square as this may be cut by it."""
+"""Distance to a square's edge below which a face may be cut by it."""
 
 
 def detect_any_shape(image: Image, detector: Detector) -> tuple[Face, ...]:
-    """Return the faces of an RGB image of any shape, most confident first; () where there are none."""
+    """Find the faces in an RGB image of any shape, most confident first; () if there are none."""
     height_px, width_px = image.shape[:2]
     found = list(detector.detect(image))
     if max(width_px, height_px) <= max(WHOLE_PX, LONG_SHAPE * min(width_px, height_px)):
@@ -33,9 +33,9 @@ def detect_any_shape(image: Image, detector: Detector) -> tuple[Face, ...]:
 
 
 def squares(width_px: int, height_px: int) -> list[tuple[int, int, int]]:
-    """Return left, top and side of squares that cover a picture, each as wide as its short side.
+    """Left, top and side of squares that cover a picture, as wide as its short side.
 
-    Neighbours share half or more: whatever is no longer than half a square lies wholly in one.
+    Neighbours overlap by at least half: anything no longer than half a square is entirely in one of them.
     """
     side, length = sorted((width_px, height_px))
     steps = -(-2 * (length - side) // side)
@@ -44,7 +44,7 @@ def squares(width_px: int, height_px: int) -> list[tuple[int, int, int]]:
 
 
 def is_cut(face: Face, left: int, top: int, side: int, width_px: int, height_px: int) -> bool:
-    """Whether a face reaches an edge of its square that is not the picture's."""
+    """Return whether a face reaches an edge of its square inside the picture."""
     box, right, bottom = face.box, left + side, top + side
     return (
         (left > 0 and box.left <= left + EDGE_PX)
@@ -55,7 +55,7 @@ def is_cut(face: Face, left: int, top: int, side: int, width_px: int, height_px:
 
 
 def is_same(face: Face, other: Face) -> bool:
-    """Whether two boxes are of one face: where they overlap, or one lies in the other."""
+    """Return whether two boxes are the same face: they overlap, or one is inside the other."""
     shared = face.box.intersection(other.box).area
     within = shared >= SAME_PART * min(face.box.area, other.box.area)
     return within or face.box.iou(other.box) > SAME_IOU

@@ -1,8 +1,8 @@
-"""Which way up: pictures whose turn no tag tells, and people who lie in pictures that stand.
+"""Orientation: pictures turned without a tag, and people lying down in upright pictures.
 
-Detectors find half of the faces that lie on their side or upside down, and see landmarks as if they stood.
-How sure a detector is tells the two apart: of all four quarter turns it is surest of the upright one. Only
-where the picture as it is leaves doubt are the turns looked at, all at once and at a small size.
+Detectors find half of the faces that are sideways or upside down, and place landmarks as if they were
+upright. Confidence tells them apart: of all four quarter turns it is highest for the upright one. The turns
+are tried only if the picture as it is leaves doubt, all at once and at a small size.
 """
 
 from __future__ import annotations
@@ -19,44 +19,45 @@ from agegender.imaging.geometry import LONG_SHAPE, at_most, margin_crop, margin_
 from agegender.types import Box, Detector, Face, Image
 
 TURNS, UPSIDE_DOWN, OTHERS = (0, 90, 180, 270), (0, 180), (90, 180, 270)
-"""Degrees, clockwise: all, those of a face that is not on its side, those that the first look leaves."""
+"""Clockwise turns in degrees: all; those for a face not on its side; those left after the first pass."""
 
 FACE_PX = 50
-"""How high the largest face in doubt is when its picture's turns are looked at: of FairFace's training faces
-the best turn was as often right as at twice the size."""
+"""Height of the largest uncertain face when a picture's turns are tried.
+
+On FairFace's training faces, the best turn was right as often as at twice the size.
+"""
 
 LEAST_PX, NOBODY_PX, MOST_PX = 96, 320, 640
-"""The least and most long side of such a look, and the one where nobody was found."""
+"""Minimum and maximum long side when turns are tried, and the one used if nobody was found."""
 
 WEAK = 0.6
-"""What of a face's score tells nothing: two doubtful faces are less than one sure one."""
+"""Part of a face's score that says nothing: two doubtful faces count less than one confident one."""
 
 CLEAR = 0.02
-"""Where two turns differ by less than this in what they show, it stays unsure which of them is right."""
+"""Difference in evidence between two turns below which it is unclear which one is right."""
 
 ON_ITS_SIDE = 0.99
-"""From this part of the sure score on hardly any face lies on its side, though it may be upside down."""
+"""Fraction of the upright score from which hardly any face is sideways, though it may be upside down."""
 
 AROUND, SAME_IOU = 0.6, 0.3
-"""How much is seen around a face that is looked at by itself, on each side, in parts of its box; and from
-which IoU with that box on what is found there is the same face."""
+"""Margin around a face examined on its own, on each side, in units of its box; and IoU for the same face."""
 
 
 @runtime_checkable
 class ManyAtOnce(Protocol):
-    """A detector that looks at several small pictures of one shape in one run of its nets."""
+    """A detector that can search several small pictures of one shape in a single run."""
 
     def detect_each(self, images: Sequence[Image]) -> Sequence[tuple[Face, ...]]:
-        """Return the faces of each RGB image, most confident first."""
+        """Find the faces in each RGB image, most confident first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Upright:
-    """A picture that stands, and its faces, in its own pixels.
+    """An upright picture and its faces, in its own pixels.
 
-    `image` is the RGB picture, turned clockwise by `turned_degrees`, one of `TURNS`. `unsure` are those of
-    the `faces` of which it is not clear which way up they are.
+    `image` is the RGB picture turned clockwise by `turned_degrees`, one of `TURNS`. `unsure` are those of the
+    `faces` whose orientation is unclear.
     """
 
     image: Image
@@ -65,7 +66,7 @@ class Upright:
     unsure: frozenset[Face] = frozenset()
 
     def enlarged(self, whole: Image) -> Upright:
-        """Return the same of `whole`, the RGB picture before it was made small and turned."""
+        """Apply the result to `whole`, the RGB picture before it was scaled down and turned."""
         image = turned(whole, self.turned_degrees) if self.turned_degrees else whole
         x, y = (
             large / small for large, small in zip(image.shape[1::-1], self.image.shape[1::-1], strict=True)
@@ -76,9 +77,9 @@ class Upright:
 
 
 def upright(image: Image, detector: Detector, sure: float) -> Upright:
-    """Return an RGB picture the right way up with its faces, most confident first.
+    """Turn an RGB picture upright and find its faces, most confident first.
 
-    `sure` is the score that hardly any face gets from the detector unless it stands.
+    `sure` is the score that hardly any face gets from the detector unless it is upright.
     """
     faces = detect_any_shape(image, detector)
     if any(face.score >= sure and is_upright(face) for face in faces):
@@ -97,7 +98,7 @@ def upright(image: Image, detector: Detector, sure: float) -> Upright:
 
 
 def telling_part(image: Image, faces: Sequence[Face]) -> Image:
-    """Return the part whose turns are looked at: all of a picture, of a long one the best face's square."""
+    """The part whose turns are tried: the whole picture or, if it is long, the best face's square."""
     height_px, width_px = image.shape[:2]
     side = min(height_px, width_px)
     if max(height_px, width_px) <= LONG_SHAPE * side:
@@ -109,15 +110,15 @@ def telling_part(image: Image, faces: Sequence[Face]) -> Image:
 
 
 def best_turn(image: Image, detector: Detector, turns: Sequence[int] = TURNS) -> tuple[int, bool]:
-    """Return which of the turns a small RGB picture needs to stand, and whether that is clear.
+    """The turn that makes a small RGB picture upright, and whether that is clear.
 
-    0 where nothing is to be seen in any.
+    0 if nothing is found in any.
     """
     return best_of(turns, in_turns(image, detector, turns))
 
 
 def best_of(turns: Sequence[int], found: Sequence[Sequence[Face]]) -> tuple[int, bool]:
-    """Return the turn in which most was found, or 0 where nothing was, and whether that is clear."""
+    """The turn with the most evidence, or 0 if nothing was found, and whether that is clear."""
     shown = [shows(faces) for faces in found]
     best = shown.index(max(shown))
     if not shown[best]:
@@ -127,7 +128,7 @@ def best_of(turns: Sequence[int], found: Sequence[Sequence[Face]]) -> tuple[int,
 
 
 def in_turns(image: Image, detector: Detector, turns: Sequence[int]) -> Sequence[tuple[Face, ...]]:
-    """Return what is found in turns of a small RGB picture, in pixels of the turned ones."""
+    """Faces found in turns of a small RGB picture, in pixels of the turned ones."""
     side_px = max(image.shape[:2])
     views: list[Image] = []
     for degrees in turns:
@@ -140,12 +141,12 @@ def in_turns(image: Image, detector: Detector, turns: Sequence[int]) -> Sequence
 
 
 def shows(faces: Sequence[Face]) -> float:
-    """Return how much faces tell for the turn in which they were found."""
+    """Evidence that faces give for the turn in which they were found."""
     return math.hypot(*(max(0.0, face.score - WEAK) for face in faces if is_upright(face)))
 
 
 def roll_degrees(face: Face) -> float:
-    """Return by how much a face's landmarks are turned clockwise, -180 to 180; 0 without any."""
+    """Clockwise rotation of a face's landmarks, -180 to 180; 0 without landmarks."""
     if not face.landmarks:
         return 0.0
     (x1, y1), (x2, y2), _, (x3, y3), (x4, y4) = face.landmarks
@@ -153,17 +154,17 @@ def roll_degrees(face: Face) -> float:
 
 
 def is_upright(face: Face) -> bool:
-    """Whether the face stands rather than lies, by its landmarks; true without any."""
+    """Return whether the landmarks show an upright rather than a sideways face; true without any."""
     return abs(roll_degrees(face)) <= 45
 
 
 def turned(image: Image, degrees: int) -> Image:
-    """Return the RGB picture turned clockwise by one of `TURNS`."""
+    """Turn the RGB picture clockwise by one of `TURNS`."""
     return np.ascontiguousarray(np.rot90(image, -degrees // 90))
 
 
 def turned_face(face: Face, degrees: int, width_px: int, height_px: int) -> Face:
-    """Return the face of a picture of this size in the one turned clockwise by one of `TURNS`."""
+    """Map a face of a picture of this size to the picture turned clockwise by one of `TURNS`."""
 
     def moved(x: float, y: float) -> tuple[float, float]:
         match degrees:
@@ -182,15 +183,15 @@ def turned_face(face: Face, degrees: int, width_px: int, height_px: int) -> Face
 
 
 def _look_px(image: Image, faces: Sequence[Face]) -> int:
-    """Return the long side at which the turns of a picture are looked at."""
+    """Long side at which the turns of a picture are tried."""
     if not faces:
         return NOBODY_PX
     wanted_px = float(max(image.shape[:2])) * FACE_PX / max(face.box.height for face in faces)
-    return min(MOST_PX, max(LEAST_PX, 32 * round(wanted_px / 32)))  # the nets' inputs are filled up to that
+    return min(MOST_PX, max(LEAST_PX, 32 * round(wanted_px / 32)))  # inputs are padded to multiples of 32
 
 
 def _with_lying(image: Image, faces: tuple[Face, ...], detector: Detector, sure: float) -> Upright:
-    """Return the picture as it is, its doubtful faces looked at again in their turns, each by itself."""
+    """The picture as it is, with its uncertain faces examined again in all turns, each on its own."""
     doubtful = [face for face in faces if face.score < sure and is_upright(face)]
     again = [_looked_at(image, face, detector, sure) for face in doubtful]
     better = {face: seen for face, (seen, _) in zip(doubtful, again, strict=True)}
@@ -199,7 +200,7 @@ def _with_lying(image: Image, faces: tuple[Face, ...], detector: Detector, sure:
 
 
 def _looked_at(image: Image, face: Face, detector: Detector, sure: float) -> tuple[Face, bool]:
-    """Return a face as its best turn shows it, and whether that turn is clear."""
+    """A face as its best turn shows it, and whether that turn is clear."""
     turns = UPSIDE_DOWN if face.score >= ON_ITS_SIDE * sure else TURNS
     left, top, side_px = margin_square(face.box, AROUND)
     small, scale = margin_crop(image, face.box, AROUND, LEAST_PX), side_px / LEAST_PX

@@ -1,4 +1,4 @@
-"""A second net's judgement of faces of which a detector is not sure: dogs, pans and branches go."""
+"""A second net's verdict on uncertain faces, which rejects dogs, pans and branches."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from agegender.models.session import onnx_session
 from agegender.types import Face, Image
 
 MARGIN = 0.3
-"""What the net sees around a box, on each side, in parts of its longer side."""
+"""Margin of the net's crop around a box, on each side, in units of its longer side."""
 
 SURE = 0.9
-"""From this score on a detector is believed."""
+"""Score from which the detector is trusted."""
 
-LEAST = 0.06
-"""What the net must say at least of a face: of FairFace's training faces that YuNet finds, sure or not, three
-in a thousand have less."""
+LEAST = 0.2
+"""Minimum output of the net for a face.
 
-LEAST_LYING = 0.5
-"""What it must say of one that lies on its side or upside down: three more chances to be wrong."""
+Of a thousand of FairFace's training pictures in which YuNet finds a face, at any score, it loses none.
+"""
+
+LEAST_LYING = 0.9
+"""Minimum for a sideways or upside-down face, which has three more chances to be wrong."""
 
 
 class SecondOpinion:
-    """The second stage of the bundled detector, asked about another one's boxes.
+    """The second stage of the bundled detector, applied to another detector's boxes.
 
-    `path` is an ONNX file that takes `crops`, BGR uint8 (n, size, size, 3), and `scores`, float32 (n,), and
-    gives `is_face`, 0 to 1, (n,).
+    `path` is an ONNX file that maps `crops`, BGR uint8 (n, size, size, 3), and `scores`, float32 (n,), to
+    `is_face`, 0 to 1, (n,).
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +40,7 @@ class SecondOpinion:
         self._size_px = int(self._session.get_inputs()[0].shape[1])
 
     def confirmed(self, image: Image, faces: Sequence[Face]) -> tuple[Face, ...]:
-        """Return those of the faces in an RGB image of which the detector or the net is sure enough."""
+        """Keep the faces in an RGB image of which the detector or the net is confident enough."""
         crops = {
             face: margin_crop(image, face.box, MARGIN, self._size_px) for face in faces if face.score < SURE
         }

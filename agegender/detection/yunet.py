@@ -15,18 +15,18 @@ from agegender.models.session import onnx_session
 from agegender.types import Face, Image
 
 STRIDES = (8, 16, 32)
-"""The pixels between the cells of YuNet's three grids."""
+"""Pixels between the cells of YuNet's three grids."""
 
 
 class YuNet:
     """YuNet (Wu et al., 2023) and nets with the same outputs: boxes with five landmarks, any size.
 
-    `score` is the least confidence of a face, `overlap` the IoU from which the less confident one of
-    two faces is dropped, `long_side_px` the size to which larger pictures are scaled down. `close_up_px` is
-    a second, smaller size, for nets that learned from small scenes and do not know faces that fill a large
-    one: at it only faces count that are at least `CLOSE_UP_PART` of the picture's long side. Pictures of up
-    to `FAMILIAR_PX` in which the first look was sure of such a face do without it; in larger ones it may
-    have been a cheek.
+    `score` is the minimum confidence of a face, `overlap` the IoU above which the less confident of two faces
+    is dropped, `long_side_px` the size to which larger pictures are scaled down. `close_up_px` is a second,
+    smaller size, for nets trained on small scenes that do not know faces that fill a large one: at that size,
+    only faces of at least `CLOSE_UP_PART` of the picture's long side count. Pictures of up to `FAMILIAR_PX`
+    in which the first pass found such a face with confidence do without it; in larger ones it may have been a
+    cheek.
     """
 
     CLOSE_UP_PART = 0.25
@@ -52,7 +52,7 @@ class YuNet:
         self._outputs = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
     def detect(self, image: Image) -> tuple[Face, ...]:
-        """Return the faces of an RGB image, most confident first; () where there are none."""
+        """Find the faces in an RGB image, most confident first; () if there are none."""
         if not self.close_up_px or self.close_up_px >= max(image.shape[:2]):
             return self.seen(image, self.long_side_px, self.score).faces()
         candidates = self._look(image, self.long_side_px, self.score)
@@ -60,21 +60,21 @@ class YuNet:
         return joined([candidates, closer]).best_first(self.overlap).faces()
 
     def detect_each(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
-        """Return the faces of each of some small RGB images of one shape, most confident first."""
+        """Find the faces in each of several small RGB images of one shape, most confident first."""
         found, places = self.candidates(images, self.score)
         return tuple(found[places == place].best_first(self.overlap).faces() for place in range(len(images)))
 
     def seen(self, image: Image, long_side_px: int, score: float) -> Candidates:
-        """Return what one look at an RGB image finds, scaled down to this, most confident first, each once.
+        """Candidates from one pass over a scaled-down RGB image, best first, without duplicates.
 
-        In pixels of the image; `score` is the least confidence.
+        In pixels of the image; `score` is the minimum confidence.
         """
         return self._look(image, long_side_px, score).best_first(self.overlap)
 
     def candidates(self, images: Sequence[Image], score: float) -> tuple[Candidates, NDArray[np.intp]]:
-        """Return what the net finds in RGB images of one shape, and in which of them, (n,).
+        """Raw candidates in RGB images of one shape, and the image of each, (n,).
 
-        In their pixels, every face many times. All of the images take one run of the net.
+        In the images' pixels, with many duplicates. All images take one run of the net.
         """
         net_input = letterbox(images)
         outputs = self._session.run(self._outputs, {self._input: net_input})
@@ -86,7 +86,7 @@ class YuNet:
         return joined(found), np.concatenate(places)
 
     def _close_up(self, image: Image, seen: Candidates, close_up_px: int) -> Candidates:
-        """Return the large faces of the picture, where it is not clear that those `seen` are all."""
+        """The picture's large faces, unless those `seen` are certainly all of them."""
         long_side_px = max(image.shape[:2])
         least_px = self.CLOSE_UP_PART * long_side_px
         sure = (seen.heights_px >= least_px) & (seen.scores >= self.SURE)
@@ -96,17 +96,17 @@ class YuNet:
         return closer[closer.heights_px >= least_px]
 
     def _look(self, image: Image, long_side_px: int, score: float) -> Candidates:
-        """Return the candidates in one image, scaled down to this, in its own pixels."""
+        """Raw candidates in one image, scaled down, in its own pixels."""
         small = at_most(image, long_side_px)
         found, _ = self.candidates([small], score)
-        # The two axes are scaled a hair apart, as whole pixels made the small picture.
+        # Rounding to whole pixels scales the two axes slightly differently.
         return found.moved(np.divide(image.shape[1::-1], small.shape[1::-1]))
 
 
 def letterbox(images: Sequence[Image]) -> NDArray[np.float32]:
-    """Return RGB images of one shape as a BGR batch, (n, 3, height, width), 0 to 255.
+    """Pack RGB images of one shape into a BGR batch, (n, 3, height, width), 0 to 255.
 
-    Both sides are filled up with black, on the right and at the bottom, to multiples of 32.
+    Both sides are padded with black, on the right and at the bottom, to multiples of 32.
     """
     height, width = images[0].shape[:2]
     whole = height % 32 == 0 and width % 32 == 0
@@ -121,10 +121,10 @@ def letterbox(images: Sequence[Image]) -> NDArray[np.float32]:
 def decode_grid(
     outputs: Sequence[NDArray[np.float32]], stride: int, columns: int, score: float
 ) -> tuple[Candidates, NDArray[np.intp]]:
-    """Return what one grid finds, and in which picture of the batch each is, (n,).
+    """Candidates from one grid, and the index of each one's picture in the batch, (n,).
 
     `outputs` are class and objectness, 0 to 1, both (pictures, cells, 1), box (pictures, cells, 4) and
-    landmarks (pictures, cells, 10), cell after cell along rows of `columns`; the meaning is that of OpenCV's
+    landmarks (pictures, cells, 10), cell by cell along rows of `columns`; their meaning is that of OpenCV's
     `FaceDetectorYN`.
     """
     squares = (outputs[0] * outputs[1]).reshape(-1)

@@ -1,4 +1,4 @@
-"""Decompression bombs: files that would take decoders minutes, found by counting."""
+"""Decompression bombs: files that would take decoders minutes, detected by counting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOO_INTRICATE = (
     "Save it anew, as JPEG for example, and try again."
 )
 
-# Each allows many times what cameras and programs write, and costs at most about a second.
+# Each limit is many times what cameras and programs write, and costs at most about a second.
 MAX_READS = 200_000
 MAX_SCANNED_PIXELS = 1_000_000_000
 MAX_EXIF_PARTS = 16
@@ -23,18 +23,18 @@ MAX_NUMBERS = 50_000
 
 PNG, JPEG, TIFF = b"\x89PNG", b"\xff\xd8\xff", (b"II*\0", b"II+\0", b"MM\0*", b"MM\0+")
 
-# In a JPEG file's compressed data 0xFF is followed by one of these, and everywhere else by a marker.
+# In a JPEG file's compressed data, 0xFF is followed by one of these; everywhere else by a marker.
 _SCAN_OR_END = re.compile(rb"\xff[\xda\xd9]")
 
-# Types of TIFF's numbers, of which Pillow makes an object each; the others are strings of bytes.
+# Numeric TIFF types, for each value of which Pillow creates an object; the others are byte strings.
 _NUMBERS = frozenset({3, 4, 5, 8, 9, 10, 11, 12, 13, 16, 17, 18})
 _POINTERS = frozenset({34665, 34853, 40965})
 
 
 class Pieces(BytesIO):
-    """A file in memory; reading raises `ImageError` once it was read in more than `MAX_READS` pieces.
+    """A file in memory whose `read` raises `ImageError` after more than `MAX_READS` calls.
 
-    Pillow goes from piece to piece in Python: 10 MB of padding would keep it busy for seconds.
+    Pillow goes from chunk to chunk in Python: 10 MB of padding would keep it busy for seconds.
     """
 
     reads = 0
@@ -48,9 +48,9 @@ class Pieces(BytesIO):
 
 
 def refuse_intricate(data: bytes) -> None:
-    """Raise `ImageError` for a picture whose pieces are few enough to read, but take long each."""
+    """Raise `ImageError` for a picture whose parts are few enough to read, but slow to process."""
     if data.startswith(JPEG):
-        refused = data.count(b"Exif\0\0") > MAX_EXIF_PARTS  # Pillow appends each to all before
+        refused = data.count(b"Exif\0\0") > MAX_EXIF_PARTS  # Pillow appends each to all earlier ones
     elif data.startswith(PNG):
         texts = sum(map(data.count, (b"zTXt", b"iTXt", b"iCCP")))  # each may inflate to a megabyte
         refused = texts > MAX_COMPRESSED_TEXTS
@@ -61,18 +61,18 @@ def refuse_intricate(data: bytes) -> None:
 
 
 def refuse_many_scans(data: bytes, pixels: int) -> None:
-    """Raise `ImageError` for a JPEG file that goes over its `pixels` far more often than cameras do.
+    """Raise `ImageError` for a JPEG file with far more scans of its `pixels` than cameras write.
 
     A scan of a whole picture takes as little as 70 bytes, and 20 to 50 ms for 50 megapixels.
     """
     most = MAX_SCANNED_PIXELS // max(1, pixels)
-    # Counting is fast. Thumbnails, and what comes after the picture, may count too, so only then look well.
+    # Counting is fast, but includes thumbnails and trailing data, so parse the file only if it is too high.
     if data.startswith(JPEG) and data.count(b"\xff\xda") > most and _scans(data) > most:
         raise ImageError(TOO_INTRICATE)
 
 
 def _scans(data: bytes) -> int:
-    """Number of scans of a JPEG file's first picture, thumbnails excluded."""
+    """Number of scans of a JPEG file's main picture, without thumbnails."""
     place, scans = 2, 0
     while place + 4 <= len(data) and data[place] == 0xFF:
         marker = data[place + 1]
@@ -90,7 +90,7 @@ def _scans(data: bytes) -> int:
 
 
 def _has_many_numbers(data: bytes) -> bool:
-    """Whether the directories of a TIFF's first page list very many numbers."""
+    """Return whether the directories of a TIFF's first page list very many numbers."""
     order = "<" if data[:1] == b"I" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     entry = struct.Struct(order + ("HHQQ" if big else "HHII"))
@@ -111,7 +111,7 @@ def _has_many_numbers(data: bytes) -> bool:
 def _entries(
     data: bytes, place: int, entry: struct.Struct, count_format: str
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Return tag, type, count and value or place of what a directory lists; none where there is none."""
+    """Yield tag, type, count and value or offset of each entry of a directory, if there is one."""
     head = struct.calcsize(count_format)
     if place + head > len(data):
         return iter(())

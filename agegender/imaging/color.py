@@ -1,4 +1,4 @@
-"""From a loaded picture of any mode to upright RGB pixels, in the colours of sRGB."""
+"""Convert loaded pictures of any mode to upright RGB pixels in sRGB."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from agegender.imaging.light import Light
 from agegender.types import Image
 
 MAX_EXIF_BYTES = 1_000_000
-"""Cameras write some kilobytes. Larger ones can hold millions of numbers, each of which takes Pillow time."""
+"""Cameras write a few kilobytes. Larger ones can hold millions of numbers, which cost Pillow time."""
 
 STRIP_PIXELS = 300_000
 """Pixels converted at a time: they fit the processor's cache and take next to no memory."""
 
 MOST_PROFILES = 64
 _changing_nothing: set[bytes] = set()
-"""Sums of the profiles that were found to be sRGB: cameras and programs write the same few, and to look costs
-as much as to decode a megapixel."""
+"""Hashes of profiles known to be sRGB.
 
-# What each value of EXIF's orientation asks for, to turn the stored picture upright; 1 is upright.
+Cameras and programs write the same few, and checking one costs as much as decoding a megapixel.
+"""
+
+# Transformation that each EXIF orientation requires to turn the stored picture upright; 1 is upright.
 UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -43,15 +45,15 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 def new_image(shape: tuple[int, int, int]) -> Image:
-    """Return pixels to be filled. A sandbox has its own way, which takes them from shared memory."""
+    """Allocate pixels. A sandbox replaces this to allocate them in shared memory."""
     return np.empty(shape, dtype=np.uint8)
 
 
 def upright_rgb(picture: PIL.Image.Image, light: Light | None = None) -> Image:
-    """Return a loaded picture of any mode as RGB uint8, upright, over white and in the colours of sRGB.
+    """Convert a loaded picture of any mode to RGB uint8, upright, over white and in sRGB.
 
-    Strip by strip, so that hardly more is held than the picture and the result. `light` is how a picture of
-    high dynamic range is meant.
+    Works strip by strip, so that memory holds hardly more than the picture and the result. `light` is the
+    encoding of a high-dynamic-range picture.
     """
     width, height = picture.size
     turned = orientation(picture)
@@ -66,13 +68,13 @@ def upright_rgb(picture: PIL.Image.Image, light: Light | None = None) -> Image:
 
 
 def strips(width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
-    """Return the boxes (left, top, right, bottom) of parts as wide as the picture, from top to bottom."""
+    """Boxes (left, top, right, bottom) of full-width strips, from top to bottom."""
     rows = max(1, STRIP_PIXELS // width)
     return ((0, top, width, min(top + rows, height)) for top in range(0, height, rows))
 
 
 def part(image: Image, box: tuple[int, int, int, int], turned: int) -> Image:
-    """Return the part of the upright image into which a strip of the stored picture comes."""
+    """The part of the upright image that a strip of the stored picture maps to."""
     _, top, _, bottom = box
     if turned in (3, 4, 6, 7):  # what is stored first comes last
         size = image.shape[1 if turned in SIDEWAYS else 0]
@@ -81,7 +83,7 @@ def part(image: Image, box: tuple[int, int, int, int], turned: int) -> Image:
 
 
 class Conversion:
-    """What brings parts of a loaded picture of any mode to RGB, over white, in the colours of sRGB."""
+    """Converts parts of a loaded picture of any mode to RGB, over white, in sRGB."""
 
     def __init__(self, picture: PIL.Image.Image, light: Light | None) -> None:
         self.levels = grey_levels(picture)
@@ -91,7 +93,7 @@ class Conversion:
             self.tone.look(np.asarray(_sample(picture).convert("RGB")))
 
     def __call__(self, picture: PIL.Image.Image) -> PIL.Image.Image:
-        """Return a part of the picture as RGB."""
+        """Convert a part of the picture to RGB."""
         if self.levels:
             values = finite(np.asarray(picture), *self.levels)
             picture = PIL.Image.fromarray(spread(values, *self.levels))
@@ -112,18 +114,18 @@ class Conversion:
 
 
 def _sample(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Return every so many pixels of a picture, by which its light can be told."""
+    """Subsample a picture, enough to measure its light."""
     scale = min(1.0, (SAMPLED_PIXELS / (picture.width * picture.height)) ** 0.5)
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     return picture.resize(size, PIL.Image.Resampling.NEAREST)
 
 
 def grey_levels(picture: PIL.Image.Image) -> tuple[float, float] | None:
-    """Return what is black and what is white in a grey picture of 16 or 32 bits, None for all others.
+    """Black and white levels of a grey picture of 16 or 32 bits; None for all others.
 
-    Of 16 bits cameras and scanners often use but 10 to 14, and nothing in the file says it, so white is the
-    largest value of as many bits as are used. Of 32 bits or floating point it is the brightest pixel, and
-    black the darkest.
+    Cameras and scanners often use only 10 to 14 of 16 bits without the file saying so; white is therefore the
+    largest value of as many bits as are used. For 32 bits or floating point, the levels are the darkest and
+    brightest pixel.
     """
     short = picture.mode.startswith("I;16")
     if not short and picture.mode not in ("I", "F"):
@@ -138,29 +140,29 @@ def grey_levels(picture: PIL.Image.Image) -> tuple[float, float] | None:
 
 
 def levels_of(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """Return the least and the greatest of the values that are numbers; infinities where there is none."""
+    """Minimum and maximum of the finite values; infinities if there are none."""
     numbers = values[np.isfinite(values)]
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (np.inf, -np.inf)
 
 
 def finite(values: npt.NDArray[Any], black: float, white: float) -> npt.NDArray[np.float64]:
-    """Return the values with black and white in the place of those that are no numbers."""
+    """Replace non-finite values by black or white."""
     return np.nan_to_num(values.astype(np.float64), nan=black, neginf=black, posinf=white)
 
 
 def spread(values: npt.NDArray[np.float64], black: float, white: float) -> npt.NDArray[np.uint8]:
-    """Return values from black to white as 0 to 255; all black where the two are the same."""
+    """Scale values from black to white to 0 to 255; all black if both are the same."""
     if not np.isfinite(white - black) or white == black:
         return np.zeros(values.shape, np.uint8)
     return np.round((values - black) * (255 / (white - black))).astype(np.uint8)
 
 
 def srgb_transform(picture: PIL.Image.Image) -> ImageCms.ImageCmsTransform | None:
-    """Return what brings the colours of an RGB or CMYK picture to sRGB, by the profile that it has.
+    """Transform from an RGB or CMYK picture's ICC profile to sRGB.
 
-    None without one, where it is broken or not of the picture's kind, and where it is sRGB itself under
-    whatever name, which most are. Worth its quarter of a second for 12 megapixels: telephones save in Display
-    P3, whose skin would look pale, and printers' CMYK is far off.
+    None if there is no profile, if it is broken or does not match the picture, and if it is sRGB under any
+    name, as most are. Worth a quarter of a second for 12 megapixels: phones save in Display P3, in which skin
+    would look pale, and printers' CMYK is far off.
     """
     profile = picture.info.get("icc_profile")
     if not profile or (picture.mode != "CMYK" and sha256(profile).digest() in _changing_nothing):
@@ -182,7 +184,7 @@ def srgb_transform(picture: PIL.Image.Image) -> ImageCms.ImageCmsTransform | Non
 
 
 def changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Return whether a transform of RGB changes no colour, of 16 a channel, by more than rounding does."""
+    """Return whether an RGB transform changes no colour, at 16 levels per channel, beyond rounding."""
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(64, 64, 3)
     changed = ImageCms.applyTransform(PIL.Image.fromarray(colours), transform)
@@ -190,10 +192,10 @@ def changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
 
 
 def orientation(picture: PIL.Image.Image) -> int:
-    """Return EXIF's orientation, 1 to 8, still to be applied to a loaded picture; 1 where it is unreadable.
+    """EXIF orientation, 1 to 8, still to be applied to a loaded picture; 1 if it is unreadable.
 
-    Loading has already turned HEIF and TIFF pictures, and has taken the mark off them; JPEG XL pictures
-    keep it, but do not mean it.
+    Loading has already turned HEIF and TIFF pictures and removed their tag; JPEG XL pictures keep theirs, but
+    it no longer applies.
     """
     if picture.format == "JXL":
         return 1

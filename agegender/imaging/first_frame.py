@@ -1,4 +1,4 @@
-"""Which frame of an animation to read: the first that shows something, as many fade in from black."""
+"""Choice of frame from an animation: the first that shows something, as many fade in from black."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import numpy as np
 import PIL.Image
 
 MOVING = ("WEBP", "AVIF", "PNG")
-"""Formats beside GIF whose frames follow each other in time; several pictures of a TIFF are pages."""
+"""Formats other than GIF with animations; several pictures in a TIFF are pages."""
 
 MIN_CONTRAST = 24.0
 """Standard deviation of brightness, 0 to 255: photographs have 40 to 70."""
 
 RISE = 1.0
-"""By less it does not become clearer from frame to frame."""
+"""Minimum increase of contrast that counts as still fading in."""
 
 MAX_FRAMES = 150
 MAX_PIXELS = 100_000_000
-"""So much is looked at before the best so far is taken: five seconds at 30 frames a second."""
+"""Pixels examined before the best frame so far is used: five seconds at 30 frames per second."""
 
 
 def seek_first_frame(picture: PIL.Image.Image) -> str | None:
-    """Go to the first frame that shows something, and return a note where that is not the very first.
+    """Seek the first frame that shows something, and return a note unless it is the very first.
 
-    That is the first with `MIN_CONTRAST`, or after it the last of those that show ever more; where none has
-    so much, the first that has nearly as much as any.
+    That is the first with `MIN_CONTRAST`, or the last of those after it that get ever clearer; if none has
+    that much, the first with nearly as much as any.
     """
     if not _moves(picture) or (contrast := _contrast(picture)) >= MIN_CONTRAST:
         return None
@@ -43,7 +43,7 @@ def seek_first_frame(picture: PIL.Image.Image) -> str | None:
 
 
 def _moves(picture: PIL.Image.Image) -> bool:
-    """Return whether a picture may have more frames; of a GIF that is known but once all are read."""
+    """Return whether a picture may have more frames; for GIF this is only known once all are read."""
     moving = picture.format in MOVING and getattr(picture, "is_animated", False)
     return picture.format == "GIF" or moving
 

@@ -1,6 +1,6 @@
-"""Which files are read: one table, for folders, for the pages, for the README and for messages.
+"""The formats that can be read: one table for folders, pages, the README and messages.
 
-python -m agegender.imaging.formats README.md    # writes the table there anew
+python -m agegender.imaging.formats README.md # updates the table there
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Format(NamedTuple):
-    """A kind of file: its name for people, and what names of such files end in, the usual one first."""
+    """A kind of file: its name, and the endings of such files, the usual one first."""
 
     name: str
     endings: tuple[str, ...]
@@ -30,7 +30,7 @@ PICTURES = (
     Format("GIF", (".gif",)),
     Format("BMP", (".bmp",)),
 )
-"""Pictures. Of several frames the first one that shows something is read."""
+"""Pictures. Of several frames, the first that shows something is used."""
 
 VIDEOS = (
     Format("MP4 and MOV", (".mp4", ".m4v", ".mov", ".qt")),
@@ -43,18 +43,18 @@ VIDEOS = (
     Format("Flash Video", (".flv",)),
     Format("GIF and WebP that move", (".gif", ".webp")),
 )
-"""Videos, with MP4 for what is written."""
+"""Videos; MP4 is also the format written."""
 
 
 RAW_ENDINGS = frozenset(
     {".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef"}
     | {".srw", ".3fr", ".iiq", ".dcr", ".kdc", ".erf", ".mrw", ".x3f", ".raw", ".rwl"}
 )
-"""Of cameras' raw files, which are not read."""
+"""Endings of camera raw files, which cannot be read."""
 
 
 def endings(formats: tuple[Format, ...]) -> tuple[str, ...]:
-    """Return what names of such files end in, in lower case and with the dot, as `str.endswith` takes them.
+    """File endings in lower case with the dot, as `str.endswith` takes them.
 
     >>> endings(PICTURES)[:2]
     ('.jpg', '.jpeg')
@@ -63,7 +63,7 @@ def endings(formats: tuple[Format, ...]) -> tuple[str, ...]:
 
 
 def names(formats: tuple[Format, ...]) -> str:
-    """Return the names of formats as they are listed in a sentence.
+    """List the names of formats for a sentence.
 
     >>> names(PICTURES[:3])
     'JPEG, PNG and WebP'
@@ -73,7 +73,7 @@ def names(formats: tuple[Format, ...]) -> str:
 
 
 def has_ending(name: str, formats: tuple[Format, ...]) -> bool:
-    """Return whether a file's name ends as those of such files do, in upper or lower case.
+    """Return whether a file's name has one of the formats' endings, in upper or lower case.
 
     >>> has_ending("DSC00001.HIF", PICTURES)
     True
@@ -82,11 +82,11 @@ def has_ending(name: str, formats: tuple[Format, ...]) -> bool:
 
 
 MARKED = re.compile(r"(<!-- formats -->\n).*?(<!-- end -->)", re.DOTALL)
-"""Where in the README the table stands."""
+"""Place of the table in the README."""
 
 
 def markdown() -> str:
-    """Return the table of formats for the README."""
+    """The table of formats for the README."""
     lines = ["| pictures | names end in | |", "| --- | --- | --- |", *map(_line, PICTURES)]
     return "\n".join([*lines, "", "| videos | names end in | |", "| --- | --- | --- |", *map(_line, VIDEOS)])
 
@@ -96,7 +96,7 @@ def _line(each: Format) -> str:
 
 
 def rewritten(text: str) -> str:
-    """Return a text in Markdown with the table in it made anew."""
+    """Replace the table in a Markdown text."""
     return MARKED.sub(lambda found: f"{found[1]}{markdown()}\n{found[2]}", text)
 
 

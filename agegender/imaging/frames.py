@@ -1,4 +1,4 @@
-"""From the frames that PyAV decodes to upright RGB images, for live and for recorded videos."""
+"""Convert frames decoded by PyAV to upright RGB images, for live and recorded videos."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from agegender.imaging.hdr import PRIMARIES, TRANSFERS, VIDEO_GAMMA, ToneMapper
 from agegender.types import Image
 
 Matrix = tuple[int, int, int, int]
-"""a, b, c and d of a display matrix, rounded to quarter turns and flips: the pixel (x, y) of a frame is shown
-at (a x + c y, b x + d y)."""
+"""a, b, c and d of a display matrix, rounded to quarter turns and flips.
+
+The pixel (x, y) of a frame is displayed at (a x + c y, b x + d y).
+"""
 
 _ROTATIONS = {
     (0, 1, -1, 0): cv2.ROTATE_90_CLOCKWISE,
@@ -29,11 +31,11 @@ def to_image(
     height_px: int | None = None,
     tone_mapper: ToneMapper | None = None,
 ) -> Image:
-    """Return the frame as upright RGB pixels, (height, width, 3), C-contiguous, whatever its format.
+    """Convert the frame to upright RGB pixels, (height, width, 3), C-contiguous, from any format.
 
-    Without a `matrix`, it is turned as the frame says, but never mirrored. `width_px` and `height_px` scale
-    it; they are those of the frame as it is stored, before it is turned. `tone_mapper` is what
-    `tone_mapper_for` made for the video.
+    Without a `matrix`, it is rotated as the frame says, but never mirrored. `width_px` and `height_px` scale
+    it; they refer to the stored frame, before rotation. `tone_mapper` comes from `tone_mapper_for` for the
+    whole video.
     """
     if tone_mapper:
         codes = frame.to_ndarray(format="rgb48le", width=width_px, height=height_px)
@@ -44,7 +46,7 @@ def to_image(
 
 
 def tone_mapper_for(frame: av.VideoFrame) -> ToneMapper | None:
-    """Return what maps a video like this frame to the range of sRGB; None where it is in that range."""
+    """The tone mapper for a video with frames like this one; None if it is in the range of sRGB."""
     transfer = TRANSFERS.get(frame.color_trc)
     if transfer is None:
         return None
@@ -52,9 +54,9 @@ def tone_mapper_for(frame: av.VideoFrame) -> ToneMapper | None:
 
 
 def display_matrix(frame: av.VideoFrame) -> Matrix:
-    """Return how the frame wants to be shown. Once a video is enough: it costs a reference cycle a call."""
-    # frame.side_data refers to the frame, and the frame to it: what is asked for it stays until Python looks
-    # for such cycles, which is seldom, and hundreds of frames are hundreds of megabytes.
+    """The frame's display matrix. Call it once per video: each call creates a reference cycle."""
+    # frame.side_data refers to the frame, and the frame to it. The cycle keeps the frame until Python
+    # collects it, which happens seldom, and hundreds of frames are hundreds of megabytes.
     data = frame.side_data.get("DISPLAYMATRIX")
     values: NDArray[np.int32] = np.frombuffer(bytes(data or b""), np.int32)  # type: ignore[call-overload]
     if values.size < 9:
@@ -66,7 +68,7 @@ def display_matrix(frame: av.VideoFrame) -> Matrix:
 
 
 def _rotation(degrees: float) -> Matrix:
-    """Return what turns anticlockwise, to the nearest quarter."""
+    """Matrix for an anticlockwise rotation, to the nearest quarter turn."""
     quarters = ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))
     return quarters[round(degrees / 90) % 4]
 
@@ -76,7 +78,7 @@ def _turn(image: Image, matrix: Matrix) -> Image:
         return cv2.rotate(image, _ROTATIONS[matrix])  # type: ignore[return-value]
     if matrix in _FLIPS:
         return cv2.flip(image, _FLIPS[matrix])  # type: ignore[return-value]
-    if matrix[0] == 0:  # mirrored and turned: along one of the diagonals
+    if matrix[0] == 0:  # mirrored and rotated: along one of the diagonals
         transposed = cv2.transpose(image)
         return transposed if matrix[1] > 0 else cv2.flip(transposed, -1)  # type: ignore[return-value]
     return image

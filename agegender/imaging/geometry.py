@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from agegender.types import Box, Image
 
 LONG_SHAPE = 1.9
-"""Pictures with sides like this or longer, panoramas and tall screenshots, are looked at part by part."""
+"""Aspect ratio from which pictures, such as panoramas and tall screenshots, are searched in parts."""
 
 
 def scale_down(image: Image, width_px: int, height_px: int) -> Image:
-    """Return the RGB image with `width_px` by `height_px` pixels, neither more than it has.
+    """Scale the RGB image down to `width_px` by `height_px`, neither larger than it is.
 
-    Halves it as often as it goes, and goes the rest of the way bilinearly: seven times as fast as to average
-    over broken parts of pixels. The image itself comes back where it has that size.
+    Halves it as often as possible and does the rest bilinearly: seven times as fast as averaging over
+    fractional pixels. Returns the image itself if it already has that size.
     """
     height, width = image.shape[:2]
     if (width, height) == (width_px, height_px):
@@ -31,7 +31,7 @@ def scale_down(image: Image, width_px: int, height_px: int) -> Image:
 
 
 def halved(image: Image) -> Image:
-    """Return averages of two by two pixels of the RGB image; a last odd column or row is cut off."""
+    """Average two by two pixels of the RGB image; an odd last column or row is cut off."""
     height, width = (side // 2 for side in image.shape[:2])
     whole = image[: 2 * height, : 2 * width]
     return cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]  # cv2 names no dtype
@@ -45,15 +45,15 @@ def at_most(image: Image, long_side_px: int) -> Image:
 
 
 def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
-    """Return the (size_px, size_px, 3) crop that the 2×3 `matrix` (image → crop) cuts out.
+    """Warp the image by the 2×3 `matrix` (image → crop) into a (size_px, size_px, 3) crop.
 
-    Bilinear, with the border repeated; a region twice as large as the crop, or more, is halved first, so
-    that fine texture does not turn into noise.
+    Bilinear, with repeated border; a region at least twice as large as the crop is halved first, so that fine
+    texture does not turn into noise.
     """
     height, width = image.shape[:2]
     (a, b, x), (c, d, y) = matrix.tolist()  # plain floats: arrays of two take longer than the warp
     shrink = 1 / max(math.hypot(a, c), 1e-9) + 1e-6  # so that 7.9999 counts as 8
-    more = 3 + int(min(shrink, max(width, height)))  # of the last block a part may have to go
+    more = 3 + int(min(shrink, max(width, height)))  # part of the last block may be cut off
     across, down = cv2.invertAffineTransform(matrix).tolist()
     left, right = _reach(across, size_px, more, width)
     top, bottom = _reach(down, size_px, more, height)
@@ -61,7 +61,7 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
     x, y = x + a * left + b * top, y + c * left + d * top
     while shrink >= 2 and min(region.shape[:2]) >= 2:
         region, shrink = halved(region), shrink / 2
-        x, y = x + (a + b) / 2, y + (c + d) / 2  # pixel 0's centre has moved
+        x, y = x + (a + b) / 2, y + (c + d) / 2  # the centre of pixel 0 has moved
         a, b, c, d = a * 2, b * 2, c * 2, d * 2
     to_crop = np.array(((a, b, x), (c, d, y)))
     return cv2.warpAffine(  # type: ignore[return-value]
@@ -70,9 +70,9 @@ def warp(image: Image, matrix: NDArray[np.float64], size_px: int) -> Image:
 
 
 def _reach(way: Sequence[float], size_px: int, more_px: int, most_px: int) -> tuple[int, int]:
-    """Return from which pixel on, and up to before which, a crop shows the image in one direction.
+    """The half-open range of image pixels that a crop shows in one direction.
 
-    `way` are the numbers by which x and y in the crop, and 1, count.
+    `way` holds the coefficients of the crop's x and y, and the constant term.
     """
     x, y, start = (way[0] * size_px, way[1] * size_px, way[2])
     first = math.floor(start + min(x, 0.0) + min(y, 0.0)) - 2
@@ -88,9 +88,9 @@ def margin_square(box: Box, margin: float) -> tuple[float, float, float]:
 
 
 def margin_crop(image: Image, box: Box, margin: float, size_px: int) -> Image:
-    """Return the square around `box`, grown by `margin` of its longer side on each side.
+    """Crop the square around `box`, extended by `margin` of its longer side on each side.
 
-    An RGB crop of shape (size_px, size_px, 3); where it leaves the image the border pixels are repeated.
+    RGB, (size_px, size_px, 3); where it leaves the image, border pixels are repeated.
     """
     left, top, side = margin_square(box, margin)
     scale = size_px / side

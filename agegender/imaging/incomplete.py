@@ -1,4 +1,4 @@
-"""Pictures whose files lack their last bytes: how much of them is there, and what makes the rest readable."""
+"""Truncated pictures: measure how much of them is missing, and make the rest readable."""
 
 from __future__ import annotations
 
@@ -15,42 +15,41 @@ import numpy.typing as npt
 import PIL.Image
 
 MAX_LOST = 0.01
-"""So much of its rows may be missing for a picture to be worth reading."""
+"""Maximum fraction of missing rows for a picture to be read."""
 
 END_OF_JPEG = b"\xff\xd9"
 END_OF_PNG = b"IEND\xaeB`\x82"
 
 
 class Completed(NamedTuple):
-    """A file that can be read to its end, and what part of its rows, 0 to 1, is not its own."""
+    """A file that can be read to its end, and the fraction of its rows, 0 to 1, that is missing."""
 
     data: bytes
     lost: float
 
 
 def note(lost: float) -> str:
-    """Return what to say of a picture of which a part of its rows, from 0 to 1, is missing."""
+    """Note for a picture with a fraction of its rows, 0 to 1, missing."""
     if not lost:
         return "The file breaks off, but only after the last row of the picture."
     return "The file breaks off near its end: less than a hundredth of the picture's rows is missing."
 
 
 def lacks_end(data: bytes) -> bool:
-    """Return whether a PNG file that was read lacks its last chunk."""
+    """Return whether a readable PNG file lacks its last chunk."""
     return data.startswith(b"\x89PNG") and END_OF_PNG not in data[-1_000_000:] and END_OF_PNG not in data
 
 
 def complete(data: bytes) -> Completed | None:
-    """Return a file that breaks off with an end put to it; None where too much is missing.
+    """Complete a truncated file with an end; None if too much is missing, or for other formats.
 
-    `data` has been found to be of a size that may be decoded. None for other formats, too. Raises whatever
-    Pillow and zlib raise.
+    The size of the picture in `data` must have been checked. Raises whatever Pillow and zlib raise.
     """
     if data.startswith(b"\xff\xd8\xff"):
         found = _complete_jpeg(data)
     elif data.startswith(b"\x89PNG"):
         found = _complete_png(data)
-    elif data.startswith((b"BM", b"II*\0", b"MM\0*")):  # uncompressed, or it cannot be read all the same
+    elif data.startswith((b"BM", b"II*\0", b"MM\0*")):  # uncompressed; other variants remain unreadable
         found = Completed(data + bytes(int(len(data) * MAX_LOST)), MAX_LOST * 0.99)
     else:
         return None
@@ -58,8 +57,8 @@ def complete(data: bytes) -> Completed | None:
 
 
 def _complete_jpeg(data: bytes) -> Completed | None:
-    """Ask libjpeg what depends on what is missing: it paints grey what it has nothing for."""
-    data = data.rstrip(b"\xff")  # half of something, which would join what is put behind it
+    """Let libjpeg show what is missing: it paints that grey."""
+    data = data.rstrip(b"\xff")  # half a marker, which would join what is appended
     if not _has_all_scans(data):
         return None
     with PIL.Image.open(BytesIO(data), formats=["JPEG"]) as picture:
@@ -80,7 +79,7 @@ def _brightness(data: bytes) -> npt.NDArray[np.uint8]:
 
 
 def _blocks(pixels: npt.NDArray[np.bool_], wh: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Return the pixels of each block, (blocks, pixels), in the order in which they are stored."""
+    """Pixels of each block, (blocks, pixels), in storage order."""
     (height, width), (w, h) = pixels.shape, wh
     padded = np.pad(pixels, ((0, -height % h), (0, -width % w)), mode="edge")
     rows, columns = padded.shape[0] // h, padded.shape[1] // w
@@ -92,13 +91,13 @@ def _first(flags: npt.NDArray[Any]) -> int:
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Return whether the last scan of a JPEG file has begun, so that nothing but its end can be missing.
+    """Return whether the last scan of a JPEG file has begun, so that only its end can be missing.
 
-    Progressive files tell each coefficient of each component bit by bit, in many scans (ITU-T T.81, G.1).
+    Progressive files transmit each coefficient of each component bit by bit, in many scans (ITU-T T.81, G.1).
     """
     place, lowest_bits = 2, dict[int, npt.NDArray[np.int_]]()
     while place + 4 <= len(data):
-        if data[place] != 0xFF:  # the data of a scan: on to the next marker, as 0xFF is nothing else there
+        if data[place] != 0xFF:  # scan data: skip to the next marker, as 0xFF means nothing else there
             found = re.compile(rb"\xff[\x01-\xcf\xd9-\xfe]").search(data, place)
             place = found.start() if found else len(data)
             continue
@@ -121,7 +120,7 @@ def _has_all_scans(data: bytes) -> bool:
 
 
 def _complete_png(data: bytes) -> Completed | None:
-    """Inflate what is there, and make rows without pixels of what is not."""
+    """Inflate what is there, and add empty rows for what is missing."""
     head, body = _png_parts(data)
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -148,7 +147,7 @@ def _complete_png(data: bytes) -> Completed | None:
 
 
 def _png_parts(data: bytes) -> tuple[bytes, bytes]:
-    """Return all of a PNG file that comes before its pixels, and its deflated pixels as far as they go."""
+    """Everything before the pixels of a PNG file, and its deflated pixels as far as they go."""
     starts = [8]
     while (place := starts[-1]) + 12 <= len(data):
         starts.append(place + 12 + int.from_bytes(data[place : place + 4], "big"))

@@ -1,4 +1,4 @@
-"""From bytes or a file to an upright RGB picture, and from a picture to bytes."""
+"""Decode bytes or files to upright RGB pictures, and encode pictures to bytes."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from agegender.imaging.signatures import raw_message
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
-"""What is read beside JPEG XL, in Pillow's names; its other decoders (EPS, PSD, …) stay shut to uploads."""
+"""Pillow formats read besides JPEG XL; its other decoders (EPS, PSD, …) stay disabled for uploads."""
 
 MAX_PIXELS = 50_000_000
 HUNGRY = ("WEBP", "AVIF")
-"""Formats whose decoders hold 16 bytes a pixel, where others hold 4: half as many pixels are read."""
+"""Formats whose decoders need 16 bytes per pixel instead of 4, and so get half the pixel limit."""
 
 MAX_RARE_PIXELS = MAX_PIXELS // 4
-"""Of TIFF files of the kinds that OpenCV reads, whose pixels take up to 24 bytes."""
+"""Pixel limit for TIFF files that OpenCV reads, which take up to 24 bytes per pixel."""
 
 MAX_BYTES = 4 * MAX_PIXELS
-"""No file need be larger: four bytes a pixel, uncompressed."""
+"""Maximum size of a file: four bytes per pixel, uncompressed."""
 
 NOT_A_PICTURE = f"This is not a picture, or it is damaged. {names(PICTURES)} files can be read."
 JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
@@ -67,10 +67,10 @@ TOO_MANY_BYTES = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A picture out of its file: upright RGB pixels, maybe fewer than the file holds.
+    """A decoded picture: upright RGB pixels, possibly fewer than the file holds.
 
     `whole_wh` are the upright width and height of the picture in the file, `notes` sentences for a person
-    about what is unusual in it.
+    about anything unusual in it.
     """
 
     image: Image
@@ -79,38 +79,38 @@ class Decoded:
 
 
 def decode(source: bytes | Path) -> Image:
-    """Return the picture in `source` as upright RGB uint8 of shape (height, width, 3), C-contiguous.
+    """Decode the picture in `source` to upright RGB uint8 (height, width, 3), C-contiguous.
 
-    The bytes alone say what it is, whatever the name of the file; of several frames the first that shows
-    something is read. EXIF's orientation and an ICC profile are applied where they are sound, PQ and HLG are
-    brought down to the range of sRGB, and transparent parts are laid over white. Raises ImageError for
-    everything that is not a picture of at most `MAX_PIXELS`, or half of that in the `HUNGRY` formats, and for
-    one that lacks a hundredth of its rows; its text can be shown as it is. Beside `source` and the result it
-    holds at most 5 bytes a pixel, 16 in those, and 8 for a file that breaks off.
+    The format is recognised by content, whatever the file's name; of several frames, the first that shows
+    something is used. EXIF orientation and ICC profile are applied if valid, PQ and HLG are mapped to the
+    range of sRGB, and transparent parts are placed over white. Raises `ImageError`, with a message for
+    people, for anything but a picture of at most `MAX_PIXELS`, or half of that in the `HUNGRY` formats, and
+    for one that lacks a hundredth of its rows. On top of `source` and the result, it needs at most 5 bytes
+    per pixel, 16 in those formats, and 8 for a truncated file.
     """
     return decode_at_least(source, MAX_PIXELS).image
 
 
 def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
-    """Return the picture as `decode` does, maybe smaller, with its whole size and what is to be said of it.
+    """Decode like `decode`, possibly at reduced size, with the full size and notes.
 
-    A JPEG comes at a half, a quarter or an eighth of its size where its long side then still has
-    `long_side_px`: its decoder leaves out what it does not need, which halves the time. Of a picture longer
-    than `LONG_SHAPE`, a part of that shape counts in place of the whole.
+    A JPEG is decoded at a half, a quarter or an eighth of its size if its long side still has `long_side_px`:
+    the decoder skips what it does not need, which halves the time. For a picture longer than `LONG_SHAPE`,
+    this applies to a part of that shape instead of the whole.
     """
     data = source if isinstance(source, bytes) else read(source)
     if not data:
         raise ImageError(EMPTY)
     if len(data) > MAX_BYTES:
         raise ImageError(TOO_MANY_BYTES)
-    if raw := raw_message(data):  # else Pillow would read its thumbnail
+    if raw := raw_message(data):  # otherwise Pillow would read its thumbnail
         raise ImageError(raw)
     with _told(data):
         try:
             return _decoded(data, long_side_px)
         except (ImageError, UnidentifiedImageError, DecompressionBombError, DecompressionBombWarning):
             raise
-        except Exception:  # decoders raise nearly anything when they meet damaged bytes
+        except Exception:  # decoders raise nearly anything on damaged bytes
             if (completed := complete(data)) is None:
                 raise
             return replace(_decoded(completed.data, long_side_px), notes=(note(completed.lost),))
@@ -118,13 +118,13 @@ def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
 
 @contextmanager
 def _told(data: bytes) -> Iterator[None]:
-    """Raise, for whatever is raised in `with`, an `ImageError` that says what is wrong with a file."""
+    """Context manager that turns any exception into an `ImageError` that says what is wrong."""
     try:
         yield
     except ImageError:
         raise
     except (DecompressionBombError, DecompressionBombWarning) as error:
-        # Pillow's own limit lies above ours, and it looks before we can: it warns or raises, as it is set.
+        # Pillow's own limit is above ours and checked first: it warns or raises, depending on its settings.
         raise ImageError(TOO_MANY_PIXELS) from error
     except UnidentifiedImageError as error:
         raise ImageError(unread_message(data) or NOT_A_PICTURE) from error
@@ -133,7 +133,7 @@ def _told(data: bytes) -> Iterator[None]:
 
 
 def _decoded(data: bytes, long_side_px: int) -> Decoded:
-    """Return what `decode_at_least` does of a sound file; raises whatever decoders do."""
+    """Do the work of `decode_at_least` for a valid file; raises whatever decoders raise."""
     with _opened_or_rare(data) as picture:
         pixels = picture.width * picture.height
         if pixels > MAX_PIXELS:
@@ -150,14 +150,14 @@ def _decoded(data: bytes, long_side_px: int) -> Decoded:
         shown = tiff.read_few_bits(data, picture) if wide and tiff.has_few_bits(picture) else picture
         image = upright_rgb(shown, light_of(data))
         notes = (*([moved] if moved else []), *([note(0)] if lacks_end(data) else []))
-        if picture.size in ((width, height), (height, width)):  # HEIF and TIFF turn while they are loaded
+        if picture.size in ((width, height), (height, width)):  # HEIF and TIFF are turned during loading
             return Decoded(image, (image.shape[1], image.shape[0]), notes)
         whole_wh = (height, width) if orientation(picture) in SIDEWAYS else (width, height)
         return Decoded(image, whole_wh, notes)
 
 
 def _opened_or_rare(data: bytes) -> PIL.Image.Image:
-    """Return the picture as `opened` does, or one that Pillow cannot open, with its pixels."""
+    """Open the picture like `opened`, or load one that Pillow cannot open."""
     try:
         return opened(data)
     except UnidentifiedImageError:
@@ -169,9 +169,9 @@ def _opened_or_rare(data: bytes) -> PIL.Image.Image:
 
 
 def opened(data: bytes) -> PIL.Image.Image:
-    """Return the picture, of which only the header has been read yet, to be used in `with`.
+    """Open the picture, reading only its header; use as a context manager.
 
-    Raises `ImageError` where it is stored in far too many pieces, and otherwise whatever Pillow raises.
+    Raises `ImageError` if it is stored in far too many pieces, and otherwise whatever Pillow raises.
     """
     register_heif()
     is_jpeg_xl = data.startswith(JPEG_XL)
@@ -182,25 +182,25 @@ def opened(data: bytes) -> PIL.Image.Image:
 
 
 def pixels_of(data: bytes) -> int:
-    """Return how many pixels a picture says it has; 0 for what is no picture, and will not be decoded."""
+    """Number of pixels a picture claims to have; 0 for anything that will not be decoded."""
     try:
         with opened(data) as picture:
             return picture.width * picture.height
     except UnidentifiedImageError:
         return tiff.pixels_of(data)
-    except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
+    except Exception:  # noqa: BLE001 - as for `decode`, which reports what is wrong
         return 0
 
 
 def read(path: Path) -> bytes:
-    """Return what is in a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
+    """Read a file of at most `MAX_BYTES`; raises `ImageError` if that fails."""
     with reading(path) as file:
         return file.read()
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
-    """Give, for `with`, a file of at most `MAX_BYTES`; raises ImageError where it cannot be read."""
+    """Open a file of at most `MAX_BYTES`, as a context manager; raises `ImageError` if that fails."""
     try:
         if path.is_dir():
             raise ImageError(f"“{path}” is a folder. Choose a picture in it.")
@@ -220,15 +220,15 @@ def reading(path: Path) -> Iterator[BinaryIO]:
 
 @cache
 def register_heif() -> None:
-    """Teach Pillow to open HEIC and HEIF; AVIF it knows itself."""
+    """Register HEIC and HEIF with Pillow, which supports AVIF natively."""
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 @cache
 def register_jpeg_xl() -> None:
-    """Teach Pillow to open JPEG XL; raises `ImageError` where what reads it is not installed.
+    """Register JPEG XL with Pillow; raises `ImageError` if its decoder is not installed.
 
-    It is for the commonest systems alone, and for a format that few people have.
+    Wheels exist only for the commonest systems, and few people have such files.
     """
     try:
         from pylibjxl.pillow_plugin import register_pillow
@@ -238,17 +238,17 @@ def register_jpeg_xl() -> None:
 
 
 def encode_jpeg(image: Image, quality: int = 92) -> bytes:
-    """Return the RGB image as a JPEG file without metadata; raises ImageError above 65,500 pixels a side."""
+    """Encode the RGB image as JPEG without metadata; raises `ImageError` above 65,500 pixels a side."""
     if max(image.shape[:2]) > 65_500:  # libjpeg's limit
         raise ImageError("A JPEG picture has at most 65,500 pixels on each side. Save it as PNG instead.")
     file = BytesIO()
-    # Full colour resolution, so that thin coloured lines stay sharp.
+    # Full chroma resolution, so that thin coloured lines stay sharp.
     PIL.Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling="4:4:4")
     return file.getvalue()
 
 
 def encode_png(image: Image) -> bytes:
-    """Return the RGB image as a PNG file without metadata."""
+    """Encode the RGB image as PNG without metadata."""
     file = BytesIO()
     PIL.Image.fromarray(image).save(file, "PNG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What a picture's file says of its light: found by reading its boxes or chunks, as Pillow does not tell."""
+"""Colour encoding stated in picture files, read from their boxes or chunks, which Pillow does not expose."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import NamedTuple
 from agegender.imaging.hdr import PRIMARIES, TRANSFERS, Primaries, Transfer
 
 MAX_BOXES = 2_000
-"""Cameras write some hundred."""
+"""Cameras write a few hundred."""
 
 
 class Light(NamedTuple):
-    """How the code values of a picture of high dynamic range are meant."""
+    """Encoding of a high-dynamic-range picture."""
 
     transfer: Transfer
     primaries: Primaries
 
 
 def light_of(data: bytes) -> Light | None:
-    """Return what the file of a PNG, AVIF or HEIC picture says of its light; None where that is as usual."""
+    """The colour encoding that a PNG, AVIF or HEIC file states; None for an ordinary one."""
     if data[4:8] == b"ftyp":
         coded = (pair for pair in _av1_numbers(data) if pair[1] in TRANSFERS)
         numbers = _nclx(data) or next(coded, ())
@@ -36,16 +36,16 @@ def light_of(data: bytes) -> Light | None:
 
 
 def _cicp(data: bytes) -> tuple[int, ...]:
-    """Return the numbers of a PNG file's chunk cICP, which comes before the pixels (PNG 3, 11.3.2.6)."""
+    """Values of a PNG file's cICP chunk, which comes before the pixels (PNG 3, 11.3.2.6)."""
     place = data.find(b"cICP", 8, 1_000_000)
     sound = 0 < place < data.find(b"IDAT") and data[place - 4 : place] == b"\0\0\0\4"
     return tuple(data[place + 4 : place + 8]) if sound else ()
 
 
 def _nclx(data: bytes) -> tuple[int, ...]:
-    """Return primaries and transfer of the primary picture among those that an AVIF or HEIC file holds.
+    """Primaries and transfer of the primary picture in an AVIF or HEIC file.
 
-    ISO/IEC 23008-12: `pitm` says which is primary, `ipco` lists properties, `ipma` says which are whose.
+    ISO/IEC 23008-12: `pitm` names the primary item, `ipco` lists properties, `ipma` maps them to items.
     """
     none = memoryview(b"")
     meta = dict(_boxes(memoryview(data))).get(b"meta", none)[4:]
@@ -62,7 +62,7 @@ def _nclx(data: bytes) -> tuple[int, ...]:
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Return kind and content of the boxes that follow each other in a part of a file."""
+    """Yield type and content of consecutive boxes in a part of a file."""
     place = 0
     for _ in range(MAX_BOXES):
         size, head = int.from_bytes(data[place : place + 4], "big"), 8
@@ -76,7 +76,7 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _associated(ipma: memoryview, item: int) -> tuple[int, ...]:
-    """Return the numbers, from 1, of the properties of an item."""
+    """1-based indices of an item's properties."""
     if len(ipma) < 8:
         return ()
     id_size, index_size = (2 if ipma[0] == 0 else 4), (2 if ipma[3] & 1 else 1)
@@ -89,14 +89,15 @@ def _associated(ipma: memoryview, item: int) -> tuple[int, ...]:
         end = place + head[id_size] * index_size
         if int.from_bytes(head[:id_size], "big") == item:
             starts = range(place, min(end, len(ipma)), index_size)
-            # The highest bit says that the property is essential.
+            # The highest bit marks the property as essential.
             mask = 0x7FFF if index_size == 2 else 0x7F
             return tuple(int.from_bytes(ipma[at : at + index_size], "big") & mask for at in starts)
         place = end
     return ()
 
 
-# A sequence header with its size before it, as pictures in AVIF files begin; before it a delimiter or none.
+# An AV1 sequence header preceded by its size, as at the start of pictures in AVIF files; a temporal delimiter
+# may come first.
 _AV1_START = re.compile(rb"(?:mdat|\x12\x00)\x0a([\x05-\x40])", re.DOTALL)
 
 
@@ -104,14 +105,14 @@ MAX_SEQUENCE_HEADERS = 8
 
 
 def _av1_numbers(data: bytes) -> list[tuple[int, int]]:
-    """Return the primaries and transfer (ITU-T H.273) of the pictures in an AVIF file that tell them."""
+    """Primaries and transfer (ITU-T H.273) of the pictures in an AVIF file that state them."""
     starts = islice(_AV1_START.finditer(data), MAX_SEQUENCE_HEADERS)
     found = (_sequence_color(data[start.end() : start.end() + start[1][0]]) for start in starts)
     return [numbers for numbers in found if numbers]
 
 
 class _Bits:
-    """Reads bits, the highest first; 0 where there are no more."""
+    """Reads bits, highest first; 0 past the end."""
 
     def __init__(self, data: bytes) -> None:
         self.value, self.left = int.from_bytes(data, "big"), 8 * len(data)
@@ -122,7 +123,7 @@ class _Bits:
 
 
 def _sequence_color(header: bytes) -> tuple[int, int] | None:
-    """Return primaries and transfer of a sequence header (AV1, 5.5.1 and 5.5.2); None where it has none."""
+    """Primaries and transfer in a sequence header (AV1, 5.5.1 and 5.5.2); None if it states none."""
     bits = _Bits(header)
     profile, _, reduced = bits(3), bits(1), bits(1)
     if reduced:
@@ -145,8 +146,8 @@ def _sequence_color(header: bytes) -> tuple[int, int] | None:
 
 
 def _skip_operating_points(bits: _Bits) -> bool:
-    """Go past what only sequences have; return whether that could be done."""
-    if bits(1):  # timing_info_present_flag: not of pictures
+    """Skip fields that only sequences have; return whether that was possible."""
+    if bits(1):  # timing_info_present_flag: not in pictures
         return False
     delays = bits(1)  # initial_display_delay_present_flag
     for _ in range(bits(5) + 1):

@@ -1,7 +1,7 @@
-"""The process in which untrusted bytes become pixels: what `workers` starts, its limits, and its errands.
+"""The process that decodes untrusted bytes: started by `workers`, with limits, and serving requests.
 
-On stdin comes an errand, a line of JSON, and on stdout goes an answer, one too. Bytes and pixels lie in
-memory that both processes see, where the system has such, or else follow their lines.
+Each request on stdin and each answer on stdout is a line of JSON. Bytes and pixels are in memory shared by
+both processes, where the system has it, or otherwise follow their lines.
 """
 
 from __future__ import annotations
@@ -31,24 +31,26 @@ except ImportError:  # Windows
 
 MB = 2**20
 MOST_MB = 380
-"""What one picture may take, its pixels among it, whatever it says of itself."""
+"""Maximum memory for one picture, including its pixels, whatever it claims."""
 
 OPENING_MB, OPENING_SECONDS = 80, 0.5
-"""What looking at the head of a file may take beside twice its bytes, and the seconds of computing."""
+"""Limits for reading a file's header: memory on top of twice its bytes, and seconds of CPU time."""
 
 SPARE_MB, SLACK_MB = 16, 64
-"""What decoding takes beside the picture: tables, tiles, metadata. The limit is set further off, as it is one
-of address space, of which decoders' threads take more than memory."""
+"""Decoding overhead for tables, tiles and metadata, and the additional margin of the limit.
+
+The limit applies to address space, of which decoders' threads take more than of memory.
+"""
 
 LOADING = {"TIFF": 9, "HEIF": 9, "WEBP": 16, "AVIF": 16}
-"""Bytes a pixel that decoders and Pillow hold at most. Else it is 4, and up to 10 in progressive JPEGs."""
+"""Maximum bytes per pixel in decoders and Pillow: otherwise 4, and up to 10 in progressive JPEGs."""
 
 SECONDS, SECONDS_A_MEGAPIXEL = 1.0, {"HEIF": 0.05, "JPEG": 0.02, "MPO": 0.02, "BMP": 0.01}
-"""Of computing: several times what honest pictures take. JPEGs may be looked at twice."""
+"""CPU time limits: several times what legitimate pictures take. JPEGs may be decoded twice."""
 
 
 class Sandbox:
-    """Does errands until there are no more. Each names one of the shared `blocks`, if there are any."""
+    """Serves requests until there are no more. Each names one of the shared `blocks`, if there are any."""
 
     def __init__(
         self, errands: BufferedReader, answers: BufferedWriter, blocks: Sequence[mmap.mmap] = ()
@@ -58,7 +60,7 @@ class Sandbox:
         self.own_bytes = 0
 
     def serve(self) -> None:
-        """Say that it is ready, and then answer one errand after the other."""
+        """Report readiness, then answer one request after another."""
         color.new_image = self.new_image
         self.answer({"ready": True})
         for line in self.errands:
@@ -72,8 +74,8 @@ class Sandbox:
                 self.answer({"error": str(error), "too_much": ran_out_of_memory(error)})
 
     def do(self, data: bytes, long_side_px: int | None, memory_mb: float) -> None:
-        """Answer with a picture, or where no side is given with its size and the memory that it takes."""
-        is_webp = data.startswith(b"RIFF")  # whose decoder asks for the whole canvas when it is opened
+        """Answer with a picture or, without a long side, with its size and the memory that decoding takes."""
+        is_webp = data.startswith(b"RIFF")  # its decoder allocates the whole canvas on opening
         self.limit(MOST_MB if is_webp else OPENING_MB + 2 * len(data) / MB, OPENING_SECONDS)
         found = measured(data)
         if long_side_px is None:
@@ -88,7 +90,7 @@ class Sandbox:
         except ImageError as error:
             if (
                 found.memory_mb > MOST_MB and str(error) == io.DAMAGED
-            ):  # as libraries put it that have not enough
+            ):  # how libraries report a lack of memory
                 raise MemoryError from error
             raise
         self.unlimit()
@@ -101,7 +103,7 @@ class Sandbox:
         self.answer(head, body)
 
     def received(self, size: int) -> bytes:
-        """Return the bytes of a file."""
+        """Receive the bytes of a file."""
         if self.block is None:
             return self.errands.read(size)
         data = self.block[:size]
@@ -110,7 +112,7 @@ class Sandbox:
         return data
 
     def new_image(self, shape: tuple[int, int, int]) -> Image:
-        """Return pixels to be filled, in the block where there is one; they count against the limit."""
+        """Allocate pixels, in the shared block if there is one; otherwise they count against the limit."""
         if self.block is None:
             return np.empty(shape, np.uint8)
         size = int(np.prod(shape))
@@ -120,7 +122,7 @@ class Sandbox:
         return np.frombuffer(self.block, np.uint8, size).reshape(shape)
 
     def in_block(self, image: Image) -> memoryview | bytes:
-        """See to it that the image is in the block, and return what to send of it: nothing then."""
+        """Make sure that the image is in the block, and return what has to be sent: then nothing."""
         if self.block is None:
             return np.ascontiguousarray(image).data.cast("B")
         pixels = np.frombuffer(self.block, np.uint8, image.nbytes).reshape(image.shape)
@@ -129,15 +131,15 @@ class Sandbox:
         return b""
 
     def answer(self, head: dict[str, Any], body: memoryview | bytes = b"") -> None:
-        """Send an answer, and what follows it."""
+        """Send an answer, and any bytes after it."""
         self.answers.write(json.dumps(head).encode() + b"\n")
         self.answers.write(body)
         self.answers.flush()
 
     def limit(self, memory_mb: float, seconds: float | None) -> None:
-        """Bound the memory of this process from now on, and end it when it has computed for so long.
+        """Limit this process's memory from now on, and kill it after so much CPU time.
 
-        Each as far as the system can.
+        Each only as far as the system supports it.
         """
         if resource and self.own_bytes:
             with contextlib.suppress(ValueError, OSError):
@@ -146,10 +148,10 @@ class Sandbox:
         if seconds is not None and hasattr(signal, "setitimer"):
             signal.setitimer(
                 signal.ITIMER_PROF, seconds
-            )  # its signal ends a process, in whatever library it is
+            )  # its signal kills the process, in whatever library it is
 
     def unlimit(self) -> None:
-        """Take both limits away."""
+        """Remove both limits."""
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_PROF, 0)
         if resource and self.own_bytes:
@@ -158,7 +160,7 @@ class Sandbox:
 
 
 class Measured:
-    """How many pixels a picture says it has, 0 where it says nothing, and what decoding it whole takes."""
+    """Pixels a picture claims to have, 0 if unknown, and what decoding it at full size takes."""
 
     def __init__(self, pixels: int, loading: float, a_megapixel: float, file_bytes: int) -> None:
         self.pixels = pixels
@@ -167,29 +169,29 @@ class Measured:
 
 
 def measured(data: bytes) -> Measured:
-    """Look at the head of a file."""
+    """Read a file's header."""
     try:
         with io.opened(data) as picture:
             kind = picture.format or ""
             loading: float = LOADING.get(kind, 4)
-            if picture.info.get("progressive"):  # all its coefficients, of 2 bytes each, are held
+            if picture.info.get("progressive"):  # all coefficients are held, of 2 bytes each
                 loading += 2 * sum(picture_parts(picture))
             pixels = picture.width * picture.height
             return Measured(pixels, loading, SECONDS_A_MEGAPIXEL.get(kind, 0.03), len(data))
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - as for `decode`, which says what is wrong
+    except Exception:  # noqa: BLE001 - as for `decode`, which reports what is wrong
         return Measured(0, 0, 0, len(data))
 
 
 def picture_parts(picture: PIL.Image.Image) -> list[float]:
-    """Return what part of the pixels each component of a JPEG has."""
+    """Fraction of the pixels in each component of a JPEG."""
     parts: list[float] = [layer[1] * layer[2] for layer in getattr(picture, "layer", [])]
     return [part / max(parts) for part in parts]
 
 
 def ran_out_of_memory(error: BaseException | None) -> bool:
-    """Return whether that is behind an error, as far as libraries tell."""
+    """Return whether a lack of memory is behind an error, as far as libraries say so."""
     while error:
         if isinstance(error, MemoryError) or str(error).lower().endswith(("memory", "memory error", "-9")):
             return True
@@ -198,7 +200,7 @@ def ran_out_of_memory(error: BaseException | None) -> bool:
 
 
 def address_space_bytes() -> int:
-    """Return what this process has of it now, 0 where the system does not say, and sets no limit."""
+    """Address space of this process in bytes; 0 where the system does not report and limit it."""
     try:
         with open("/proc/self/statm") as file:  # noqa: PTH123
             return int(file.read().split()[0]) * mmap.PAGESIZE
@@ -207,17 +209,17 @@ def address_space_bytes() -> int:
 
 
 def main(fds: Sequence[int], block_bytes: int) -> None:
-    """Serve whoever started this process, until they close stdin or end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, and meant for them
+    """Serve the parent process until it closes stdin or exits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the parent
     errands, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     io.register_heif()
     PIL.Image.init()
     runtime.keep_no_large_blocks()
     if resource:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # which would be somebody's picture, on the disk
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would put somebody's picture on disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):  # what libraries print is no answer, and tells of pictures
+    for stream in (0, 1, 2):  # output of libraries is not an answer, and may reveal something about pictures
         os.dup2(nothing, stream)
     Sandbox(errands, answers, [mmap.mmap(fd, block_bytes) for fd in fds]).serve()

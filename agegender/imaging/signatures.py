@@ -1,4 +1,4 @@
-"""Files that are not read: what they are, by how they begin, and what to do with them."""
+"""Unsupported files: recognised by their first bytes, with advice on what to do."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ _OTHER_STARTS = (
     ),
 )
 _VIDEO_STARTS = (
-    rb"....(moov|mdat|wide|skip|free|ftyp(?!he[iv]|m[is]f1|avi[fs]|miaf))",  # MP4, and not HEIC or AVIF
+    rb"....(moov|mdat|wide|skip|free|ftyp(?!he[iv]|m[is]f1|avi[fs]|miaf))",  # MP4, but not HEIC or AVIF
     *(rb"\x1a\x45\xdf\xa3", rb"RIFF....AVI ", rb"FLV\x01", rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
     *(rb"\x00\x00\x01[\xba\xb3]", rb"\x47.{187}\x47", rb".{4}\x47.{191}\x47"),  # MPEG
 )
 
 
 def raw_message(data: bytes) -> str | None:
-    """Return what to say of a camera's raw file; None for all others."""
+    """Message for a camera raw file; None for all others."""
     kind = raw_kind(data) if data.startswith(MAGIC) else _first(_RAW_STARTS, data)
     return RAW.format(kind) if kind else None
 
 
 def message(data: bytes) -> str | None:
-    """Return what to say of a file that is no picture that is read; None where it is not known either."""
+    """Message for a file that is not a supported picture; None if it is not recognised either."""
     for start, name, advice in _OTHER_STARTS:
         if _begins(start, data):
             return OTHER.format(name, advice)

@@ -1,4 +1,4 @@
-"""What Pillow does not tell or read of TIFF files: which are cameras' raw files, and rare kinds of pixels."""
+"""TIFF features beyond Pillow: recognising camera raw files, and rare kinds of pixels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ MAGIC = (b"II*\0", b"MM\0*")
 SUBFILE, WIDTH, HEIGHT, PHOTOMETRIC, MAKE, SUB_IFDS = 254, 256, 257, 262, 271, 330
 DNG_VERSION = 50706
 MOSAIC = (32803, 34892)
-"""How pixels are meant: each of one colour, as they come from the sensor, or raw but of three."""
+"""Photometric interpretations of raw files: one colour per pixel, as from the sensor, or raw with three."""
 
 MAX_TAGS = 1_000
 _FORMATS = {1: "B", 3: "H", 4: "I"}
 
 
 def tags(data: bytes) -> dict[int, int]:
-    """Return the tags of the first picture of a TIFF file, each with its first number.
+    """Tags of a TIFF file's first picture, each with its first value.
 
-    Of text and of all that is no whole number it is where in the file it lies. Empty for other files.
+    For text and anything else that is not an integer, the value is its offset in the file. Empty for other
+    files.
     """
     if not data.startswith(MAGIC) or len(data) < 8:
         return {}
@@ -41,7 +42,7 @@ def tags(data: bytes) -> dict[int, int]:
         tag, kind, many = struct.unpack_from(order + "HHI", data, place)
         form = _FORMATS.get(kind, "I")
         at = place + 8
-        if many * struct.calcsize(form) > 4:  # too long to stand here: its place does
+        if many * struct.calcsize(form) > 4:  # too long for the entry, which then holds an offset
             (at,) = struct.unpack_from(order + "I", data, at)
         if kind not in _FORMATS or at + 4 > len(data):
             form, at = "I", place + 8
@@ -50,9 +51,9 @@ def tags(data: bytes) -> dict[int, int]:
 
 
 def raw_kind(data: bytes) -> str | None:
-    """Return which camera's raw file a TIFF file is, such as "Nikon NEF"; None for a picture.
+    """The kind of camera raw file, such as "Nikon NEF"; None for a picture.
 
-    What can be read of a raw file as TIFF is but its thumbnail.
+    What can be read of a raw file as TIFF is only its thumbnail.
     """
     known = tags(data)
     if DNG_VERSION in known:
@@ -80,30 +81,30 @@ MAKERS = {
 
 
 def pixels_of(data: bytes) -> int:
-    """Return how many pixels the first picture of a TIFF file says it has; 0 for other files."""
+    """Number of pixels that a TIFF file's first picture claims to have; 0 for other files."""
     known = tags(data)
     return known.get(WIDTH, 0) * known.get(HEIGHT, 0)
 
 
 def read_rare(data: bytes) -> PIL.Image.Image | None:
-    """Return a picture that Pillow cannot open, in grey or RGB of 8 bits; None where OpenCV cannot either.
+    """Load a picture that Pillow cannot open, as grey or RGB of 8 bits; None if OpenCV cannot either.
 
-    That is floating point in RGB, and grey of 10, 12 or 14 bits without gaps. It is spread as other grey is:
-    from the darkest value to the brightest, or from 0 to the largest of as many bits as are used. OpenCV has
+    Supports floating-point RGB, and packed grey of 10, 12 or 14 bits. Scaled like other grey: from the
+    darkest to the brightest value, or from 0 to the largest value of as many bits as are used. OpenCV has
     turned it upright.
     """
     return _spread(data, tags(data).get(PHOTOMETRIC) == 0) if pixels_of(data) else None
 
 
 def has_few_bits(picture: PIL.Image.Image) -> bool:
-    """Return whether a loaded picture in colour, of 16 bits in its file, is so dark that it uses but few."""
+    """Return whether a loaded colour picture with 16 bits in its file is so dark that it uses only a few."""
     colours = {"RGB": 3, "RGBA": 3, "LA": 1}.get(picture.mode, 0)
     bands = picture.getextrema()[:colours] if colours else ()
     return bool(bands) and all(band[1] < 128 for band in bands if isinstance(band, tuple))
 
 
 def read_few_bits(data: bytes, picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Return a picture of which Pillow has read the higher eight bits, spread by as many bits as are used."""
+    """Reload a picture of which Pillow has read the upper eight bits, scaled by the bits in use."""
     spread_picture = _spread(data, white_is_zero=False)
     if spread_picture is None or spread_picture.size != picture.size:
         return picture
@@ -112,7 +113,7 @@ def read_few_bits(data: bytes, picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _spread(data: bytes, white_is_zero: bool) -> PIL.Image.Image | None:
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it cannot read is no news
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # failures are expected and need no log
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -1,4 +1,4 @@
-"""Decoding untrusted bytes in processes of their own, with limits: few, started once and used again."""
+"""Worker processes that decode untrusted bytes under limits: few, started once and reused."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from agegender.types import Image
 LOG = logging.getLogger(__name__)
 
 AT_ONCE = 3
-"""So many processes at most: while two have a bomb each, the third serves."""
+"""Maximum number of processes: while two have a bomb each, the third serves."""
 
 LENT_AT_ONCE = 3
-"""So many large pictures may lie in shared memory while they are used; further ones are copied."""
+"""Maximum number of large pictures in shared memory while in use; further ones are copied."""
 
 LENT_FROM_BYTES = 2 * MB
-"""What is smaller is copied: that takes less time than a second."""
+"""Smaller pictures are copied, which takes less time than a second block."""
 
 ANSWER_S, START_S = 30.0, 60.0
-"""Whoever has not answered, or started, by then is ended. Computing ends much sooner."""
+"""Time limits for an answer and for starting, after which a process is killed; the CPU limit acts sooner."""
 
 TOO_MUCH = (
     "The picture takes more memory or time to read than a picture should. "
@@ -46,11 +46,11 @@ TOO_MUCH = (
 NOT_STARTED = "No picture can be read, as the process that decodes them does not start. The log says more."
 
 PASSED_ON = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
-"""What the processes get to know of the environment: no secrets."""
+"""Environment variables passed to the processes: no secrets."""
 
 FRUGAL = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-# Not `multiprocessing`: it would run the main module again, a page of Streamlit's or anybody's program.
+# Not `multiprocessing`, which would run the main module again: a Streamlit page, or anybody's program.
 START = "import json, sys; path, *rest = json.loads(sys.argv[1]); sys.path[:] = path; "
 START += "from agegender.imaging.sandbox import main; main(*rest)"
 
@@ -70,14 +70,14 @@ class NotStartedError(ImageError):
 
 
 class Measured(NamedTuple):
-    """The pixels that a picture says it has, 0 for what is none, and the MB that decoding it whole takes."""
+    """Pixels a picture claims to have, 0 if it is none, and the MB that decoding it at full size takes."""
 
     pixels: int
     memory_mb: float
 
 
 class Worker:
-    """A process that decodes. For one thread at a time."""
+    """A decoding process. For one thread at a time."""
 
     def __init__(self, fds: list[int]) -> None:
         arguments = json.dumps([sys.path, fds, BLOCK_BYTES])
@@ -94,7 +94,10 @@ class Worker:
         self.ready = False
 
     def ask(self, errand: dict[str, Any], data: bytes = b"") -> dict[str, Any] | None:
-        """Return the answer; None where the process ended instead. Raises `NotStartedError` as that says."""
+        """Send a request and return the answer; None if the process died.
+
+        Raises `NotStartedError` if it never started.
+        """
         if not self.ready:
             self.ready = self._answer(START_S) is not None
             if not self.ready:
@@ -119,7 +122,7 @@ class Worker:
         return answer if isinstance(answer, dict) else None
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, whatever it is doing."""
         self.process.kill()
         self.process.wait()
         with suppress(OSError):
@@ -128,7 +131,7 @@ class Worker:
 
 
 class Workers:
-    """At most `at_once` workers, started as they are needed. For any number of threads."""
+    """At most `at_once` workers, started on demand. For any number of threads."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._turns = threading.Semaphore(at_once)
@@ -137,11 +140,11 @@ class Workers:
         self._started = False
         shares = hasattr(os, "memfd_create")
         self.blocks = [Block() for _ in range(at_once + LENT_AT_ONCE)] if shares else []
-        # Without a lock, as what is lent comes back whenever the collector runs.
+        # Without a lock, because blocks are returned whenever the garbage collector runs.
         self._free = deque(range(len(self.blocks)))
 
     def measure(self, data: bytes) -> Measured:
-        """Return how large a picture is; of what is none, or takes too much, it has no pixels."""
+        """Measure a picture; it has no pixels if it is none, or takes too much."""
         try:
             answer = self._ask(data, None)
         except ImageError:
@@ -149,17 +152,17 @@ class Workers:
         return Measured(answer["pixels"], min(answer["memory_mb"], MOST_MB))
 
     def decode_at_least(self, source: bytes | Path, long_side_px: int, memory_mb: float = MOST_MB) -> Decoded:
-        """Return what `io.decode_at_least` does, decoded by a worker.
+        """Run `io.decode_at_least` in a worker.
 
-        Raises `ImageError` as that does, and `TooMuchError` for a picture that takes more than
-        `memory_mb`, or more memory or time than what it says of itself explains.
+        Raises `ImageError` as that does, and `TooMuchError` for a picture that takes more than `memory_mb`,
+        or more memory or time than its header explains.
         """
         answer = self._ask(source, long_side_px, memory_mb)
         width, height = answer["whole_wh"]
         return Decoded(answer["image"], (width, height), tuple(answer["notes"]))
 
     def decode(self, source: bytes | Path) -> Image:
-        """Return what `io.decode` does, decoded by a worker."""
+        """Run `io.decode` in a worker."""
         return self.decode_at_least(source, io.MAX_PIXELS).image
 
     def start(self) -> None:
@@ -169,7 +172,7 @@ class Workers:
                 self._idle.append(self._new())
 
     def close(self) -> None:
-        """End the workers, those that have nothing to do."""
+        """End the idle workers."""
         with self._lock:
             while self._idle:
                 self._idle.pop().end()
@@ -209,12 +212,12 @@ class Workers:
         return answer
 
     def _image(self, worker: Worker, shape: tuple[int, ...], number: int | None) -> tuple[Image, bool]:
-        """Return the pixels of an answer, and whether they lie in the block still."""
+        """The pixels of an answer, and whether they are still in the block."""
         if [type(side) for side in shape] != [int] * 3 or min(shape) < 1 or math.prod(shape) > BLOCK_BYTES:
             raise ImageError(io.DAMAGED)  # or worse
         size = math.prod(shape)
         if number is None:
-            pixels = bytearray(worker.answers.read(size))  # to be written to, as all are
+            pixels = bytearray(worker.answers.read(size))  # writable, like all results
             return np.frombuffer(pixels, np.uint8).reshape(shape), False
         lent = Lent(self.blocks[number], shape)
         image = np.asarray(lent)
@@ -241,7 +244,7 @@ class Workers:
         if not sound:
             worker.end()
             worker = self._new()
-        with self._lock:  # what has just been started is taken last
+        with self._lock:  # the newest worker is taken last
             self._idle.insert(len(self._idle) if sound else 0, worker)
 
 
@@ -249,8 +252,8 @@ _shared: dict[int, Workers] = {}
 
 
 def shared() -> Workers:
-    """Return the workers that all of this process shares; they end with it."""
-    process = os.getpid()  # a fork gets its own, as two cannot talk to the same
+    """The workers shared by this whole process; they end with it."""
+    process = os.getpid()  # a fork gets its own, since two processes cannot share the pipes
     if process not in _shared:
         _shared[process] = Workers()
         atexit.register(_shared[process].close)
@@ -258,16 +261,16 @@ def shared() -> Workers:
 
 
 def decode_at_least(source: bytes | Path, long_side_px: int) -> Decoded:
-    """Return what `io.decode_at_least` does, decoded by one of the shared workers."""
+    """Run `io.decode_at_least` in one of the shared workers."""
     return shared().decode_at_least(source, long_side_px)
 
 
 def read_image(source: bytes | str | Path) -> Image:
-    """Read a picture, given as bytes or as the path of its file, as upright RGB uint8 (height, width, 3).
+    """Read a picture, given as bytes or a path, as upright RGB uint8 (height, width, 3).
 
-    Of several frames the first is read; transparent parts are laid over white. A process of its own decodes
-    it, with limits of memory and time. Raises `ImageError` for everything that is no picture of at most 50
-    megapixels, and for what takes more than a picture should.
+    Of several frames, the first that shows something is used; transparent parts are placed over white. A
+    separate process decodes it, with limits on memory and time. Raises `ImageError` for anything but a
+    picture of at most 50 megapixels, and for one that takes more resources than a picture should.
 
     >>> read_image("samples/astronaut.png").shape
     (512, 512, 3)

@@ -1,4 +1,4 @@
-"""Where a live video stands, from START to STOP, whichever way its frames come."""
+"""State of a live video, from START to STOP, over either transport."""
 
 from __future__ import annotations
 
@@ -13,43 +13,46 @@ CONNECT_S = 8.0
 """How long WebRTC may take until the first frame; then the page's own connection takes over."""
 
 OWN_CONNECT_S = 20.0
-"""How long that may take: a camera has to be opened, and a line may be slow."""
+"""How long that one may take: a camera has to be opened, and a connection may be slow."""
 
 SILENT_S = 6.0
-"""After so long without a frame over WebRTC the camera has gone, or the network has."""
+"""Time without a frame over WebRTC after which the camera or the network is considered gone."""
 
 SETTLE_S = 0.8
-"""streamlit-webrtc's component closes its connection half a second after it was told to stop."""
+"""streamlit-webrtc's component closes its connection half a second after being told to stop."""
 
 MOUNT_S = 1.5
-"""A component of streamlit-webrtc that was told to start while it settles would do so several times over."""
+"""A streamlit-webrtc component that is told to start while it settles would do so several times over."""
 
 SIGNAL_S = 6.0
-"""Until then a component that was told to start may be told to stop only once it has made its offer: before
-that it would go on with a connection that it has closed (an InvalidStateError)."""
+"""Time within which a started component may only be stopped once it has made its offer.
+
+Before that, it would continue with a connection that it has closed (an InvalidStateError).
+"""
 
 BREAKS = 2
-"""So often may a connection end before a frame has come: about one in two hundred does as it begins, and the
-component tries again by itself."""
+"""How many connections may end before a frame arrives.
+
+About one in two hundred fails at the start, and the component tries again by itself.
+"""
 
 Way = Literal["webrtc", "websocket"]
 Phase = Literal["stopped", "waiting", "asking", "starting", "playing"]
 
 
 def preferred(environment: Mapping[str, str]) -> Way:
-    """Return the way that AGEGENDER_LIVE asks for; WebRTC comes first otherwise."""
+    """The transport that AGEGENDER_LIVE asks for; WebRTC by default."""
     return "websocket" if environment.get("AGEGENDER_LIVE", "").strip().lower() == "websocket" else "webrtc"
 
 
 @dataclass
 class Control:
-    """What one visitor's live video is about to do.
+    """State machine of one visitor's live video.
 
-    `phase`: stopped; waiting for a seat, with `before` others before; asking whether the camera may be used;
-    starting, until the first frame has come; playing. `problem` names what ended it: what a browser calls an
-    error of the camera, or 'silent', 'nothing', 'ended'. `fell_back` says that WebRTC was tried in vain.
-    `turn` counts how often START was pressed, so that what the browser says of one time is not taken for
-    another.
+    `phase`: stopped; waiting for a seat, with `before` others ahead; asking for permission to use the camera;
+    starting, until the first frame arrives; playing. `problem` names what ended it: a browser's name for a
+    camera error, or 'silent', 'nothing', 'ended'. `fell_back` says that WebRTC was tried in vain. `turn`
+    counts presses of START, so that a browser report from one is not mistaken for another's.
     """
 
     seats: Seats
@@ -68,31 +71,31 @@ class Control:
 
     @property
     def active(self) -> bool:
-        """Whether START was pressed and STOP was not."""
+        """Return whether START was pressed, and STOP was not."""
         return self.phase != "stopped"
 
     @property
     def wanted(self) -> bool:
-        """Whether frames are to come now."""
+        """Return whether frames should arrive now."""
         return self.phase in ("starting", "playing")
 
     @property
     def busy(self) -> bool:
-        """Whether something goes on still, be it the end of a connection."""
+        """Return whether anything is still in progress, even the end of a connection."""
         return self.active or self._streamer.on is not None
 
     def start(self) -> None:
-        """START: take a seat, or stand in line for one."""
+        """START: take a seat, or wait in line for one."""
         self.problem, self.phase, self.turn = "", "waiting", self.turn + 1
         self._take_seat()
 
     def stop(self, problem: str = "") -> None:
-        """STOP, or the end for a reason; the seat is free for somebody else."""
+        """STOP, or the end for a reason; frees the seat."""
         self.problem, self.phase = problem, "stopped"
         self.seats.leave(self.who)
 
     def camera_said(self, what: str) -> None:
-        """Take note of what the browser says of the camera: 'ready', or what a browser calls an error."""
+        """Handle the browser's camera report: 'ready', or a browser's name for an error."""
         if what != "ready":
             if self.active:
                 self.stop(what)
@@ -100,40 +103,40 @@ class Control:
             self._begin()
 
     def take_camera(self, camera: str) -> None:
-        """Go on with another camera, at once where one is in use."""
+        """Switch to another camera, immediately if one is in use."""
         self.camera = camera
         if self.wanted:
             self._begin()
 
     def go(self, way: Way) -> None:
-        """Go another way, at once where a video plays."""
+        """Switch the transport, immediately if a video plays."""
         self.way, self.fell_back = way, False
         if self.wanted:
             self._begin()
 
     def plays_over_webrtc(self, camera: str) -> bool:
-        """Return whether this camera's component of streamlit-webrtc is to play now."""
+        """Return whether this camera's streamlit-webrtc component should play now."""
         return self._streamer.on == camera
 
     def drawn(self) -> None:
-        """Take note that the components of streamlit-webrtc are on the page."""
+        """Record that the streamlit-webrtc components are on the page."""
         if self._mounted_s is None:
             self._mounted_s = self.clock()
 
     def removed(self) -> None:
-        """Take note that they are not on the page any more, and whatever they played has ended."""
+        """Record that they have left the page, which ends whatever they played."""
         self._mounted_s, self._streamer = None, _Streamer()
 
     def left(self) -> None:
-        """Take note that the page was left: nothing plays any more."""
+        """Record that the visitor left the page: nothing plays any more."""
         self.stop()
         self.removed()
 
     def step(self, webrtc_active: bool, frame_s: float | None) -> bool:
-        """Go on in time; return whether the page has to be drawn anew.
+        """Advance the state; return whether the page must be redrawn.
 
-        `webrtc_active` says whether a component of streamlit-webrtc plays or is about to, `frame_s` when the
-        newest frame came.
+        `webrtc_active` says whether a streamlit-webrtc component is playing or connecting, `frame_s` when the
+        newest frame arrived.
         """
         before = (self.phase, self.way, self.before, self.problem, self._streamer.on)
         if self.active and not self._take_seat():
@@ -178,9 +181,9 @@ class Control:
 
 @dataclass
 class _Streamer:
-    """Which camera's component of streamlit-webrtc is told to play: never two, and one step after the other.
+    """The camera whose streamlit-webrtc component is told to play: never two, and one step at a time.
 
-    `breaks` counts how often its connection has ended without having been told to.
+    `breaks` counts how often its connection has ended without being told to.
     """
 
     on: str | None = None
@@ -190,7 +193,7 @@ class _Streamer:
     _told_s: float = float("-inf")
 
     def step(self, wanted: str | None, active: bool, now_s: float) -> None:
-        """Take the next step towards the camera that is wanted, once the last one is done."""
+        """Take the next step towards the wanted camera, once the last one is done."""
         if self.on is not None:
             self.breaks += self._active and not active
             self._signalled = self._signalled or active

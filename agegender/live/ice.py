@@ -1,10 +1,10 @@
-"""ICE servers: what browser and server ask for a way to reach each other.
+"""ICE servers, which help browser and server find a way to reach each other.
 
-STUN is free and tells each its own address, which is enough in most homes. A server in a data centre often
-needs TURN, which relays the video, costs its owner money and so wants credentials. streamlit-webrtc gets
-them from whichever account the environment names (Streamlit sets root-level secrets as environment
-variables). Added here: `AGEGENDER_ICE`, a deadline, a note for the page when a provider fails, and no cache,
-out of which credentials could come that expire while somebody connects.
+STUN is free and tells each side its own address, which is enough in most homes. A server in a data centre
+often needs TURN, which relays the video, costs its owner money and therefore requires credentials.
+streamlit-webrtc gets them from whichever account the environment names (Streamlit turns root-level secrets
+into environment variables). Added here: `AGEGENDER_ICE`, a deadline, a note for the page if a provider fails,
+and no cache, which could return credentials that expire while somebody connects.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from agegender.runtime import in_thread
 LOG = logging.getLogger(__name__)
 
 TIMEOUT_S = 3.0
-"""How long a provider may take to answer: a page waits for it."""
+"""How long a provider may take to answer, as a page is waiting."""
 
 STUN: tuple[dict[str, Any], ...] = (
     {"urls": ["stun:stun.l.google.com:19302", "stun:stun.cloudflare.com:3478"]},
 )
-"""Servers for everybody, which cost nothing and relay nothing."""
+"""Public servers, which cost nothing and relay nothing."""
 
 PROVIDERS: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
     "Cloudflare": (
@@ -39,22 +39,22 @@ PROVIDERS: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
     "Twilio": (("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"), credentials.get_twilio_ice_servers),
     "Hugging Face": (("HF_TOKEN",), credentials.get_hf_ice_servers),
 }
-"""Who lends relays: the variables that name an account, and how to ask with their values."""
+"""Relay providers: the variables that name an account, and the function to call with their values."""
 
 
 @dataclass(frozen=True, slots=True)
 class IceServers:
-    """`servers` are dictionaries as WebRTC's `iceServers` wants them; `note`, if any, is for the page."""
+    """`servers` are dicts for WebRTC's `iceServers`; `note`, if any, is for the page."""
 
     servers: tuple[dict[str, Any], ...]
     note: str | None = None
 
 
 def ice_servers(environment: Mapping[str, str]) -> IceServers:
-    """Return the servers for one connection, from the first provider that has an account and answers.
+    """Servers for one connection, from the first provider that has an account and answers.
 
-    AGEGENDER_ICE comes first: `none` for no servers at all (one machine, one network), or a JSON list of
-    servers of one's own. Never raises: what does not work leaves public STUN, and a note.
+    AGEGENDER_ICE takes precedence: `none` for no servers at all (a single machine or network), or a JSON list
+    of your own servers. Never raises: after a failure, public STUN and a note remain.
     """
     own = environment.get("AGEGENDER_ICE", "").strip()
     if own:
@@ -87,7 +87,7 @@ def _own(text: str) -> IceServers:
 
 
 def _checked(servers: Any) -> tuple[dict[str, Any], ...]:
-    """Return the servers with nothing in them but what browser and server know; ValueError for nonsense."""
+    """Keep only the keys that browser and server know; raises `ValueError` for malformed servers."""
     if not isinstance(servers, list) or not servers:
         raise ValueError("no list of ICE servers")
     kept = []

@@ -1,6 +1,6 @@
-"""What has to be changed in streamlit-webrtc 0.79 from outside, as it has no setting for it.
+"""Patches to streamlit-webrtc 0.79 for things that it has no setting for.
 
-All of it relies on private parts; tests/live/test_patches.py fails when one of them has gone.
+All of them rely on private parts; tests/live/test_patches.py fails if one of those disappears.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from streamlit_webrtc.component import WebRtcStreamerContext, _reset_context
 from streamlit_webrtc.relay import get_global_relay
 
 FORGET_CAMERA = "<script>localStorage.removeItem('streamlit-webrtc:device-ids')</script>"
-"""To be put into the page. The component remembers the camera used last for all of its kind, and would insist
-on it: the back camera would be the front one. What it remembers for each `key` is right."""
+"""Script for the page that clears the component's memory of the last camera.
+
+It is shared by all components, which would then insist on that camera: the back one instead of the front one.
+What is remembered for each `key` is right.
+"""
 
 
 def let_nothing_queue_up(relay: MediaRelay | None = None) -> None:
-    """Have whoever is slower than the camera get the newest frame next, not the one after the last.
+    """Give slow consumers the newest frame next, instead of queueing all frames.
 
-    streamlit-webrtc has every frame wait for the encoder of the video that goes back. On a server that
-    encodes fewer than come, the video is later and later, and each second takes some megabytes more. Works on
-    the relay that all sessions share, unless another is given.
+    streamlit-webrtc queues every frame for the encoder of the returned video. On a server that encodes fewer
+    than arrive, the video falls further and further behind, at some megabytes per second. Works on the relay
+    shared by all sessions unless another is given.
     """
     found = relay or get_global_relay()
     found.subscribe = partial(type(found).subscribe, found, buffered=False)  # type: ignore[method-assign]
@@ -31,7 +34,7 @@ def let_nothing_queue_up(relay: MediaRelay | None = None) -> None:
 def close(context: WebRtcStreamerContext[Any, Any]) -> None:
     """End the server's side of a connection whose component leaves the page.
 
-    streamlit-webrtc itself hears of it from the browser only while the component is there, or half a minute
-    later. Leaves one alone that was not begun.
+    streamlit-webrtc itself hears of it from the browser only while the component exists, or half a minute
+    later. Has no effect on one that has not started.
     """
     _reset_context(context)

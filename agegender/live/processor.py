@@ -1,6 +1,6 @@
-"""What becomes of one visitor's camera: frames are analysed, and the page reads what is known meanwhile.
+"""Processing of one visitor's camera: frames are analysed, and the page reads the latest results.
 
-A transport (`webrtc`, `websocket`) brings the frames and takes back what is seen in them.
+A transport (`webrtc`, `websocket`) delivers the frames and returns the results.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from agegender.types import Analysis, Face, Image
 LOG = logging.getLogger(__name__)
 
 HIDING = "Hiding faces …"
-"""What is written on a picture that hides everything, as it was not looked through yet."""
+"""Text on a picture that hides everything, because it has not been analysed yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to look at the frames and what to draw; replaced whole, effective from the next frame on.
+    """How to analyse frames and what to draw; replaced as a whole, effective from the next frame.
 
-    `mirror` shows the picture as a mirror does.
+    `mirror` flips the picture horizontally.
     """
 
     analyzer: Analyzer
@@ -44,11 +44,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Latest:
-    """What is known at the newest frame: RGB pixels as they came (upright, mirrored if so set) and as they
-    are shown, the people in view, the figures, what went wrong in words for a person, or None, and when.
+    """What is known as of the newest frame.
 
-    `hides` says whether faces are hidden in the picture; `hidden` are the boxes of everybody to be made
-    unrecognisable, or None where all of the frame is to be hidden, as it was not looked through.
+    `image` has the RGB pixels as they arrived (upright, and mirrored if set), `picture` as they are shown;
+    `tracks` are the people in view, `figures` the statistics, `error` what went wrong in words for a person,
+    or None, and `time_s` when. `hides` says that faces are hidden in the picture; `hidden` are the boxes of
+    everybody to be made unrecognisable, or None if the whole frame must be hidden because it has not been
+    analysed.
     """
 
     image: Image
@@ -63,18 +65,18 @@ class Latest:
 
 
 class Transport(Protocol):
-    """A way for a camera's frames to reach a processor, and for what is seen in them to get back."""
+    """Delivers a camera's frames to a processor, and returns the results."""
 
     processor: VideoProcessor
 
 
 class VideoProcessor:
-    """Looks at the frames of one visitor's camera, whichever way they come.
+    """Analyses the frames of one visitor's camera, over any transport.
 
-    Each frame is analysed in a thread that lives no longer than that, one at a time. A frame waits up to
-    `patience_s` for its own analysis while that is quick; where it is slow, what is known goes back at once
-    with the boxes of the last one, moved on to where the faces should be by now. So one call never takes
-    long, nothing queues up, and there is no thread to forget when a visitor just goes.
+    Each frame is analysed in a thread of its own, one at a time. A frame waits up to `patience_s` for its
+    analysis while that is fast enough; if not, the latest results are returned at once, with boxes moved to
+    where the faces should be by now. So calls never take long, nothing queues up, and no thread is left
+    behind when a visitor just leaves.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,9 +88,9 @@ class VideoProcessor:
     def process(
         self, read: Callable[[Settings], Image], frames: int = 1, patience_s: float = PATIENCE_S
     ) -> Latest:
-        """Return what is known of the newest of `frames` that came, which `read` gives as RGB. Never raises.
+        """Results as of the newest of `frames` frames, which `read` returns as RGB. Never raises.
 
-        After an error the picture is the frame as it came, or hidden where faces were to be; `error` says
+        After an error, the picture is the frame as it arrived, or hidden if faces should be; `error` says
         what went wrong, and the log has the details once.
         """
         stream, settings, time_s = self._stream, self.settings, self._clock()
@@ -100,18 +102,18 @@ class VideoProcessor:
             latest = _seen(stream, scene, image, settings, time_s)
         except Exception as error:  # noqa: BLE001 - whatever it is, the picture must not freeze
             latest = _failed(stream, error, image, settings, time_s)
-        if stream is self._stream:  # and not one that has just ended
+        if stream is self._stream:  # not if it has just ended
             self.latest = latest
         return latest
 
     def forget(self) -> None:
-        """Forget the video: it has ended, or its frames come another way from now on."""
+        """Forget the video: it has ended, or switches to another transport."""
         self._stream = _Stream()
         self.latest = None
 
 
 class _Stream:
-    """What is remembered of one video, from START to STOP."""
+    """State of one video, from START to STOP."""
 
     def __init__(self) -> None:
         self.meter = Meter()
@@ -120,7 +122,7 @@ class _Stream:
         self.error: str | None = None
 
     def look(self, image: Image, time_s: float, settings: Settings, patience_s: float) -> Scene | None:
-        """Return the newest scene by now. Raises what its analysis raised; all is well from the next on."""
+        """The newest scene available. Raises the exception of its analysis, once."""
         scene = self.watcher.look(
             image, time_s, settings.analyzer, settings.mirror, settings.view, patience_s
         )
@@ -129,7 +131,7 @@ class _Stream:
         return scene
 
     def hide(self, image: Image) -> Image:
-        """Return what to show in place of a frame that was not looked through: somebody may be in it."""
+        """What to show instead of a frame that has not been analysed, as somebody may be in it."""
         last = self.blurred
         return last if last is not None and last.shape == image.shape else _veiled(image)
 
@@ -168,7 +170,7 @@ def _failed(
 
 
 def _veiled(image: Image) -> Image:
-    """Return a picture of the same size of which only colours are left, with a word on it."""
+    """A picture of the same size that is reduced to its colours, with a message on it."""
     hidden = veil(image)
     word = draw_plate(label_plate(HIDING, max(12.0, math.sqrt(image.shape[0] * image.shape[1]) / 34)))
     height, width = (min(sides) for sides in zip(word.shape[:2], hidden.shape[:2], strict=True))
@@ -179,11 +181,11 @@ def _veiled(image: Image) -> Image:
 def people(
     scene: Scene | None, image: Image, time_s: float, view: ViewOptions
 ) -> tuple[tuple[Track, ...], Analysis]:
-    """Return who is shown and what is shown of them at a time, both from left to right."""
+    """Tracks and readings to show at a time, both from left to right."""
     height_px, width_px = image.shape[:2]
     if scene is None or scene.image.shape != image.shape:
         return (), Analysis(width_px, height_px, (), 0.0)
-    # To hide everybody, those are followed as well who are not to be shown.
+    # With `blur`, tracks include people who are not to be shown.
     shown = [track for track in scene.tracks if not view.blur or view.shows(track.face)]
     seen = [track for track in shown if track.in_view(scene.time_s)]
     pairs = [(track, track.reading_at(time_s)) for track in seen]
@@ -194,10 +196,10 @@ def people(
 
 
 def names(tracks: Sequence[Track]) -> list[str]:
-    """Return what people are called on their labels: by number, where there are several."""
+    """People's names on labels: numbers if there are several people."""
     return [str(track.number) if len(tracks) > 1 else "" for track in tracks]
 
 
 def draw(image: Image, analysis: Analysis, tracks: Sequence[Track], settings: Settings) -> Image:
-    """Return a copy of the image with a box and a label a person, numbered where there are several."""
+    """Draw a box and a label per person, numbered if there are several, on a copy of the image."""
     return annotate(image, analysis, labels=settings.view.labels, names=names(tracks))

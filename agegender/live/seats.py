@@ -1,4 +1,4 @@
-"""How many live videos run at once: each takes a good part of a core, and with too many all stutter."""
+"""Limit on simultaneous live videos: each takes a good part of a core, and too many make all stutter."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 
 GONE_S = 30.0
-"""Who has not been heard of for so long has gone: a closed tab says nothing."""
+"""Silence after which a visitor is considered gone: a closed tab sends nothing."""
 
 PER_CORE = 2
-"""Videos a core: see docs/live.md for what one costs."""
+"""Videos per core: see docs/live.md for the cost of one."""
 
 
 def limit(environment: Mapping[str, str], cores: int | None = None) -> int:
-    """Return how many live videos may run at once: AGEGENDER_LIVE_MAX, or by the number of cores."""
+    """Maximum number of live videos at once: AGEGENDER_LIVE_MAX, or by the number of cores."""
     text = environment.get("AGEGENDER_LIVE_MAX", "").strip()
     if text.isdecimal() and int(text) > 0:
         return int(text)
@@ -23,24 +23,24 @@ def limit(environment: Mapping[str, str], cores: int | None = None) -> int:
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Seats:
-    """Gives `at_once` visitors a seat, first come, first served; others stand in line. For many threads."""
+    """Gives `at_once` visitors a seat, first come, first served; others wait in line. Thread-safe."""
 
     def __init__(self, at_once: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.at_once = at_once
         self._clock = clock
         self._lock = threading.Lock()
-        # In the order of coming, each with when it was heard of last; those who have a seat are the first.
+        # In order of arrival, each with the time of their last sign of life; the first ones have seats.
         self._heard_s: dict[str, float] = {}
 
     def ask(self, who: str) -> int:
-        """Return how many must go before `who` has a seat, 0 for having one. To be asked again and again."""
+        """Number of people ahead of `who`, 0 with a seat. Must be called again and again."""
         with self._lock:
             now_s = self._clock()
             self._heard_s = {k: s for k, s in self._heard_s.items() if now_s - s <= GONE_S or k == who}

@@ -1,4 +1,4 @@
-"""How fast a live video runs."""
+"""Statistics of a live video."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from collections import deque
 from dataclasses import dataclass
 
 WINDOW_S = 2.0
-"""The time over which rates are counted."""
+"""Time window for rates."""
 
 SMOOTHING = 0.1
-"""How much the newest frame counts in a mean of durations."""
+"""Weight of the newest frame in mean durations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How the video runs: frames a second that came and that were analysed, over the last two seconds;
-    milliseconds that analysing and drawing one takes; and how many have not been analysed since START."""
+    """Statistics of a live video.
+
+    Frames per second that arrived and that were analysed, over the last two seconds; milliseconds to analyse
+    and draw one; and how many have not been analysed since START.
+    """
 
     frames_per_s: float = 0.0
     analysed_per_s: float = 0.0
@@ -24,10 +27,10 @@ class Figures:
 
 
 class Meter:
-    """Counts frames. All of it is bounded, however long a video runs."""
+    """Counts frames in bounded memory, however long a video runs."""
 
     def __init__(self) -> None:
-        self.analysis_s = 0.0  # the last one's
+        self.analysis_s = 0.0  # of the last one
         self._came: deque[tuple[float, int]] = deque(maxlen=240)
         self._analysed: deque[float] = deque(maxlen=240)
         self._frames = self._scenes = 0
@@ -35,26 +38,26 @@ class Meter:
         self._time_s = 0.0
 
     def came(self, frames: int, time_s: float) -> None:
-        """Count frames that came at a time."""
+        """Count frames that arrived at a time."""
         self._came.append((time_s, frames))
         self._frames += frames
         self._time_s = time_s
 
     def analysed(self, seconds: float) -> None:
-        """Count a frame whose analysis took so long."""
+        """Count a frame whose analysis took this long."""
         self._analysed.append(self._time_s)
         self._scenes += 1
         self.analysis_s = seconds
         self._mean_analysis_s += (seconds - self._mean_analysis_s) * (SMOOTHING if self._scenes > 1 else 1.0)
 
     def drew(self, seconds: float) -> None:
-        """Count a frame that took so long to draw."""
+        """Count a frame that took this long to draw."""
         self._mean_drawing_s += (seconds - self._mean_drawing_s) * (
             SMOOTHING if self._mean_drawing_s else 1.0
         )
 
     def figures(self, time_s: float) -> Figures:
-        """Return the figures as of now."""
+        """Current statistics."""
         since_s = time_s - WINDOW_S
         frames = sum(count for came_s, count in self._came if came_s > since_s)
         scenes = sum(1 for analysed_s in self._analysed if analysed_s > since_s)

@@ -1,4 +1,4 @@
-"""Live video over WebRTC: frames come as PyAV decodes them, and annotated frames go back."""
+"""Live video over WebRTC: frames arrive decoded by PyAV, and annotated frames are returned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from agegender.types import Image
 
 
 class WebRTC:
-    """What streamlit-webrtc's callbacks call, for one camera's frames.
+    """Callbacks for streamlit-webrtc, for one camera's frames.
 
-    A frame waits `patience_s` for its own analysis, as long as those are that quick.
+    A frame waits `patience_s` for its own analysis, as long as analyses are that fast.
     """
 
     def __init__(self, processor: VideoProcessor, patience_s: float = PATIENCE_S) -> None:
@@ -22,18 +22,18 @@ class WebRTC:
         self._patience_s = patience_s
 
     def recv(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Return the frame, annotated, upright, in RGB, of the same time. Never raises.
+        """Annotate a frame: upright, in RGB, with the same timestamp. Never raises.
 
-        After an error the frame comes back as it is, or hidden where faces were to be.
+        After an error, the frame is returned as it is, or hidden if faces should be.
         """
         return self._recv(frame, frames=1)
 
     async def recv_queued(self, frames: list[av.VideoFrame]) -> list[av.VideoFrame]:
-        """Return the newest of the frames that came since the last call, as `recv` does; count the others."""
+        """Annotate the newest of the frames since the last call, as `recv` does; count the rest dropped."""
         return [self._recv(frames[-1], len(frames))]
 
     def on_ended(self) -> None:
-        """Forget the video: called when it stops, at once or half a minute after a tab was closed."""
+        """Forget the video: called when it stops, immediately or half a minute after a tab was closed."""
         self.processor.forget()
 
     def _recv(self, frame: av.VideoFrame, frames: int) -> av.VideoFrame:
@@ -50,6 +50,6 @@ class WebRTC:
 
 
 def to_image(frame: av.VideoFrame, mirror: bool) -> Image:
-    """Return the frame as upright RGB pixels, (height, width, 3), whatever its format; mirrored if asked."""
+    """Convert the frame to upright RGB pixels, (height, width, 3), from any format; mirrored if asked."""
     image = upright(frame)
     return cv2.flip(image, 1) if mirror else image  # type: ignore[return-value]

@@ -1,8 +1,8 @@
-"""Live video over the page's own connection: JPEG pictures come one at a time, and numbers go back.
+"""Live video over the page's own connection: JPEG pictures arrive one at a time, and numbers go back.
 
-The browser shows its camera itself and draws what it is told over it, so that the picture runs at full rate
-on any line. It sends the next picture when the last one was answered: nothing queues up. What comes is
-whatever somebody's browser sends, so the limits are kept here.
+The browser shows its camera itself and draws the results on top, so that the picture runs at full rate over
+any connection. It sends the next picture when the last one has been answered, so nothing queues up. What
+arrives is whatever somebody's browser sends, so limits are enforced here.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ MAX_CHARACTERS = 400_000
 MIN_SIDE_PX, MAX_LONG_SIDE_PX = 16, 1280
 
 FRAMES_PER_S, BURST = 20.0, 10.0
-"""So many pictures are looked at a second and session at most; some more may come at once, after a pause."""
+"""Maximum pictures analysed per second and session; a few more may arrive at once after a pause."""
 
 PATIENCE_S = 10.0
-"""How long a picture waits for its own analysis: the next one comes when this one was answered."""
+"""How long a picture waits for its own analysis: the next one comes only after its answer."""
 
 REFUSED = "A picture from the camera could not be read."
 
 Answer = dict[str, Any]
-"""What the browser is told of a picture, as JSON knows it; see `WebSocket.answer`."""
+"""JSON-ready answer to a picture; see `WebSocket.answer`."""
 
 
 class WebSocket:
@@ -49,12 +49,12 @@ class WebSocket:
         self._allowed, self._at_s = BURST, clock()
 
     def answer(self, message: object) -> Answer | None:
-        """Return what is seen in a picture; `message` maps `n` to its number, `jpeg` to the file in base64.
+        """Analyse a picture; `message` maps `n` to its number, `jpeg` to the file in base64.
 
-        None for what is no such message. `people` are to be drawn, in pixels of the picture, whose width and
-        height are `size`; `hidden` are the boxes of faces to be made unrecognisable, and null where nothing
-        of the picture may be shown; `error` says in words what went wrong, or is null. A picture that comes
-        too soon after others is not looked at: `late` is true. Never raises.
+        None for any other message. `people` are to be drawn, in pixels of the picture, whose width and height
+        are `size`; `hidden` are the boxes of faces to be made unrecognisable, or null if nothing of the
+        picture may be shown; `error` says in words what went wrong, or is null. A picture that comes too soon
+        is not analysed: `late` is true. Never raises.
         """
         start_s = time.perf_counter()
         if not isinstance(message, Mapping):
@@ -78,7 +78,7 @@ class WebSocket:
 
 
 def decode_frame(text: str) -> Image:
-    """Return the JPEG picture in a base64 text as RGB pixels; `ImageError` unless it is small and plain."""
+    """Decode a base64 JPEG to RGB pixels; raises `ImageError` unless it is small and baseline."""
     if len(text) > MAX_CHARACTERS:
         raise ImageError(REFUSED)
     try:
@@ -97,12 +97,12 @@ def decode_frame(text: str) -> Image:
             return np.array(picture.convert("RGB"), order="C")
     except ImageError:
         raise
-    except Exception as error:  # decoders raise nearly anything when they meet damaged bytes
+    except Exception as error:  # decoders raise nearly anything on damaged bytes
         raise ImageError(REFUSED) from error
 
 
 def _progressive(picture: PIL.Image.Image) -> bool:
-    """Return whether a JPEG file is stored in many scans, which browsers do not do and take long to read."""
+    """Return whether a JPEG file has many scans, which browsers do not write and which are slow to read."""
     return bool(picture.info.get("progressive") or picture.info.get("progression"))
 
 

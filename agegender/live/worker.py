@@ -1,4 +1,4 @@
-"""Analysis beside a live video: as fast as it can be, and never in the video's way."""
+"""Analysis alongside a live video: as fast as possible, and never holding it up."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from agegender.tracking.tracker import Track
 from agegender.types import Image
 
 PATIENCE_S = 0.05
-"""How long a frame waits for its own analysis. Slower ones go on beside the video, which flows on."""
+"""How long a frame waits for its own analysis; slower ones continue in the background."""
 
 BUDGET_S = 0.06
-"""About how long estimation may take a frame, so that no crowd holds up the boxes."""
+"""Approximate time for estimation per frame, so that no crowd delays the boxes."""
 
 TIDY_S = 60.0
-"""How often memory that lies between pieces in use is given back: frames of many kinds leave it in pieces,
-which over hours of video come to a hundred megabytes."""
+"""Interval for returning fragmented memory.
+
+Frames of many sizes leave gaps, which add up to a hundred megabytes over hours of video.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A frame that was analysed, and who was in it."""
+    """An analysed frame and the people in it."""
 
     image: Image
     time_s: float
@@ -37,9 +39,9 @@ class Scene:
 
 
 class Watcher:
-    """Analyses frames of one video, one at a time, each in a thread that lives no longer than that.
+    """Analyses frames of one video, one at a time, each in a thread of its own.
 
-    So nothing queues up, one call never takes long, and there is no thread to forget when a visitor goes.
+    So nothing queues up, calls never take long, and no thread is left behind when a visitor leaves.
     """
 
     def __init__(self, meter: Meter) -> None:
@@ -59,11 +61,11 @@ class Watcher:
         view: ViewOptions,
         patience_s: float = PATIENCE_S,
     ) -> Scene | None:
-        """Have the RGB frame analysed unless another one is being; return the newest scene there is by now.
+        """Start analysing the RGB frame unless another one is in progress; return the newest scene available.
 
-        It is this very frame's while analyses take less than `patience_s`. Another analyzer, or the frames
-        mirrored from now on, start afresh. Raises what an analysis raised; there is no scene from then until
-        one succeeds.
+        It is this very frame's while analyses take less than `patience_s`. A change of analyzer or of
+        mirroring starts afresh. Raises the exception of an analysis; there is no scene from then until one
+        succeeds.
         """
         follower = self._follower
         if follower is None or follower.analyzer is not analyzer or self._mirror != mirror:

@@ -1,1 +1,1 @@
-"""A video file to an annotated one: opening untrusted files, frames, annotating, writing MP4."""
+"""Video annotation: opening untrusted files, reading frames, annotating them, writing MP4."""

@@ -1,4 +1,4 @@
-"""Annotating videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
+"""Annotate videos: a file in, an MP4 with boxes and labels out, in one pass and little memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SOUND_LOST = "The sound is stored in a way that cannot be read here, and was lef
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to look at a video, and what to draw.
+    """How to analyse a video, and what to draw.
 
-    At most `per_second` frames a second are analysed, or all where faces are hidden; between them boxes move
-    on as they did.
+    At most `per_second` frames per second are analysed, or all if faces are hidden; in between, boxes keep
+    moving at their last velocity.
     """
 
     per_second: float = 10.0
@@ -39,10 +39,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """Progress: frames and seconds of video that are done, the part of all (0 to 1), the seconds it
-    has taken, and the newest frame as it was drawn (RGB).
+    """Progress: frames and seconds of video done, the fraction of all (0 to 1), and so on.
 
-    Only the last one has `people`; the file is then complete. `notes` are sentences for whoever asked.
+    `elapsed_s` is the time taken, `picture` the newest frame as drawn (RGB). Only the last one has `people`;
+    the file is then complete. `notes` are sentences for the user.
     """
 
     frames: int
@@ -64,11 +64,11 @@ class Progress:
 def annotate_video(
     source: Source, target: Path, analyzer: Analyzer, options: Options | None = None
 ) -> Generator[Progress, None, None]:
-    """Write the video with boxes and labels to `target`, a new MP4 file; return how far it is.
+    """Write the video with boxes and labels to `target`, a new MP4 file, yielding progress.
 
-    Sound, the times of frames and what is up are kept. To stop half-way, close the iterator: then, and
-    after any error, there is no file `target`. Raises `VideoError` for everything that is no video within
-    the limits of `agegender.video.reader`, and where `target` is there already or cannot be written.
+    Sound, frame times and orientation are kept. To stop early, close the iterator: then, and after any error,
+    there is no file `target`. Raises `VideoError` for anything but a video within the limits of
+    `agegender.video.reader`, and if `target` exists or cannot be written.
     """
     refuse_existing(target)
     finished = False
@@ -82,7 +82,7 @@ def annotate_video(
 
 
 def refuse_existing(target: Path) -> None:
-    """Raise `VideoError` where there is a file of that name."""
+    """Raise `VideoError` if the file exists."""
     if target.exists():
         raise VideoError(f"There is a file “{target}” already. Choose another name.")
 

@@ -1,4 +1,4 @@
-"""A video in a process of its own: whatever a codec does there, this one goes on."""
+"""Process a video in a separate process, so that this one survives whatever a codec does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HANDED_ON = (
     *("PATH", "HOME", "USER", "LANG", "LC_", "TMP", "TEMP", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "XDG_"),
     *("PYTHON", "LD_", "DYLD_", "ORT_", "OMP_", "AGEGENDER_CACHE", "AGEGENDER_MIRROR", "VIRTUAL_ENV"),
 )
-"""What the environment variables that the process gets begin with. Credentials are not among them."""
+"""Prefixes of the environment variables passed to the process. Credentials are not among them."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,11 +33,11 @@ ROOT = Path(__file__).parents[2]
 def annotate_apart(
     source: Source, target: Path, analyzer: Analyzer, options: Options | None = None
 ) -> Generator[Progress, None, None]:
-    """Do what `annotate_video` does in another process, which has limits of memory and computing.
+    """Run `annotate_video` in another process, with limits on memory and CPU time.
 
-    Progress comes a few times a second, with a picture that is scaled down. Where the process ends before
-    its time, however it did, that is a `VideoError`. Closing the iterator ends it at once; without a complete
-    video there is no file `target`. An analyzer without `names` cannot be had there and works here.
+    Progress arrives a few times a second, with a scaled-down picture. If the process ends early, for whatever
+    reason, that is a `VideoError`. Closing the iterator kills it at once; without a complete video there is
+    no file `target`. An analyzer without `names` cannot be rebuilt there and works in this process.
     """
     if analyzer.names is None:
         yield from annotate_video(source, target, analyzer, options)
@@ -64,7 +64,7 @@ def annotate_apart(
 
 
 def _steps(stdin: IO[bytes], stdout: IO[bytes], source: Source) -> Iterator[Progress]:
-    """Return what the process tells of its progress until it ends, and give it what it reads."""
+    """Yield the process's progress until it ends, and supply the data it reads."""
     while True:
         try:
             head, body = messages.receive(stdout)
@@ -89,7 +89,7 @@ def _piece(source: IO[bytes], head: dict[str, Any]) -> messages.Message:
 
 @contextmanager
 def _process() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """Return, for `with`, what a new process reads and what it writes; it does not outlive that."""
+    """Context manager for the pipes to and from a new process, which is killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "agegender.video.cell"],
         stdin=subprocess.PIPE,
@@ -113,5 +113,5 @@ def _process() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
 def _environment() -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
     kept = {name: value for name, value in os.environ.items() if name.upper().startswith(HANDED_ON)}
-    # Each of more heaps would take 64 MB of address space, whatever lies in it.
+    # Every additional heap would take 64 MB of address space, whatever it contains.
     return kept | {"PYTHONPATH": path, "MALLOC_ARENA_MAX": "2"}

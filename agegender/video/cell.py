@@ -1,4 +1,4 @@
-"""What runs in the process of a video: python -m agegender.video.cell, started by `agegender.video.apart`."""
+"""Entry point of a video's process: python -m agegender.video.cell, started by `agegender.video.apart`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agegender.video.footage import MAX_FRAMES
 from agegender.video.reader import pixels_of
 
 EVERY_S = 0.2
-"""How often progress is told."""
+"""Interval between progress messages."""
 
 PIECE_BYTES = 1 << 20
 PREVIEW_PX = 720
@@ -32,7 +32,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Remote(io.RawIOBase):
-    """A file in the memory of the process that started this one, which is asked for it piece by piece."""
+    """A file in the memory of the parent process, which is asked for it piece by piece."""
 
     def __init__(self, stdin: IO[bytes], stdout: IO[bytes]) -> None:
         self._pipes = stdin, stdout
@@ -40,19 +40,19 @@ class Remote(io.RawIOBase):
         self.size = self._size()
 
     def readable(self) -> bool:
-        """It can be read."""
+        """True: it can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It can be wound back."""
+        """True: it can be rewound."""
         return True
 
     def tell(self) -> int:
-        """Return where the next read begins."""
+        """Position of the next read."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place, and return it."""
+        """Move to a position and return it."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
             raise OSError("no such place in the file")
@@ -60,7 +60,7 @@ class Remote(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Read what comes next; returns how many bytes that were."""
+        """Read the next bytes into `buffer`; return their number."""
         data = self._ask(self._at, len(buffer))
         buffer[: len(data)] = data
         self._at += len(data)
@@ -78,7 +78,7 @@ class Remote(io.RawIOBase):
 
 
 def main() -> None:
-    """Read a job, work on it, and tell how that goes."""
+    """Read a job, do it, and report progress."""
     stdin, stdout = _pipes()
     _end_with_parent()
     try:
@@ -88,7 +88,7 @@ def main() -> None:
         messages.send(stdout, {"kind": "error", "text": str(error)})
     except MemoryError:
         messages.send(stdout, {"kind": "error", "text": TOO_MUCH})
-    except (BrokenPipeError, EOFError):  # nobody waits for it any more
+    except (BrokenPipeError, EOFError):  # the parent is gone
         os._exit(1)
     except Exception:  # noqa: BLE001 - told in the log; whoever waits gets words
         traceback.print_exc()
@@ -122,7 +122,7 @@ def _work(job: dict[str, Any], stdin: IO[bytes], stdout: IO[bytes]) -> None:
 
 
 def _pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return what to read and to write; what libraries print goes to stderr from now on."""
+    """The pipes to read from and write to; output of libraries goes to stderr from now on."""
     stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -131,7 +131,7 @@ def _pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _end_with_parent() -> None:
-    """Have the system end this process with the one that started it, where it can."""
+    """Have the system kill this process when its parent ends, where possible."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

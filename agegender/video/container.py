@@ -1,4 +1,4 @@
-"""Opening untrusted video files: which are accepted, and never any other file than the one given."""
+"""Open untrusted video files: only accepted formats, and never any file other than the one given."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from agegender.imaging.formats import VIDEOS, names
 
 MAX_BYTES = 200_000_000
 MAX_WIDTH_PX, MAX_HEIGHT_PX = 4096, 3072
-"""Phones film in 4K and action cameras the whole of their sensor, upright or not."""
+"""Maximum size: phones film in 4K and action cameras with their whole sensor, upright or not."""
 
-# Demuxers, in FFmpeg's names. All others stay shut to uploads: some open other files and addresses.
+# FFmpeg demuxers. All others stay disabled for uploads: some open other files and URLs.
 FORMATS = "mov,matroska,avi,gif,mpegts,mpeg,asf,flv"
 
 DECODERS = (
@@ -30,14 +30,16 @@ DECODERS = (
     *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw"),
     *("pcm_bluray", "pcm_dvd"),
 )
-"""What cameras, telephones, browsers and Windows write, in FFmpeg's names. The hundreds of others, in which
-most of its vulnerabilities are found, stay shut to uploads."""
+"""FFmpeg names of the codecs that cameras, phones, browsers and Windows write.
+
+The hundreds of others, in which most of its vulnerabilities are found, stay disabled for uploads.
+"""
 
 CODEC_OPTIONS = {
     "max_pixels": str(MAX_WIDTH_PX * MAX_HEIGHT_PX),
     "codec_whitelist": ",".join(DECODERS),
 }
-"""FFmpeg's own limits, as a video may change its size on the way."""
+"""FFmpeg's own limits, because a video may change its size midway."""
 
 EMPTY = "The file is empty. Copy or download it again, or choose another one."
 NOT_A_VIDEO = f"This is not a video, or it is damaged. {names(VIDEOS)} can be read."
@@ -49,14 +51,14 @@ PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"BM", b"II*\0", b"MM\0*")
 PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"avif")
 
 Source = Path | IO[bytes]
-"""A file, or one that is open for reading and can be wound back, such as `io.BytesIO`."""
+"""A file, or an open, seekable one, such as `io.BytesIO`."""
 
 
 @contextmanager
 def open_file(source: Source) -> Iterator[IO[bytes]]:
-    """Return, for `with`, the file to read.
+    """Context manager for the file to read.
 
-    Raises `VideoError` where it cannot be opened, is empty, too large or a picture.
+    Raises `VideoError` if it cannot be opened, is empty, too large or a picture.
     """
     if isinstance(source, Path):
         try:
@@ -79,10 +81,10 @@ def open_file(source: Source) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_container(file: IO[bytes]) -> Iterator[InputContainer]:
-    """Return, for `with`, the open container in a file; nothing of it is decoded yet.
+    """Context manager for the open container in a file, of which nothing is decoded yet.
 
-    What is in the file alone says what it is, and no other file or address is ever opened, whatever it
-    says. Raises `VideoError` for a file that is none of `FORMATS`, or cannot be opened.
+    The format is recognised by content alone, and no other file or URL is ever opened, whatever the file
+    says. Raises `VideoError` if it is not one of `FORMATS`, or cannot be opened.
     """
     file.seek(0)
     try:
@@ -108,7 +110,7 @@ def _refuse(*_: object) -> IO[bytes]:
 
 
 def _is_cut_gif(file: IO[bytes], size: int) -> bool:
-    """Whether a GIF lacks its last byte, which FFmpeg does not notice."""
+    """Return whether a GIF lacks its last byte, which FFmpeg does not notice."""
     file.seek(0)
     if not file.read(6).startswith(b"GIF8"):
         return False

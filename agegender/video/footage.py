@@ -1,4 +1,4 @@
-"""What is read of a video, whatever reads it: frames and sound, within limits."""
+"""The interface of video readers: frames and sound, within limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SECONDS = 600
 MAX_FRAMES = 120 * MAX_SECONDS
 
 LARGEST_PX = (1920, 1080)
-"""The longer and the shorter side that frames are scaled down to: more shows no more faces, only slower."""
+"""Longer and shorter side to which frames are scaled down: larger ones show no more faces, only slower."""
 
 LIMITS = f"up to {MAX_SECONDS // 60} minutes and {MAX_BYTES // 1_000_000} MB"
 
@@ -27,7 +27,7 @@ TOO_MANY_FRAMES = f"The video has more than {MAX_FRAMES:,} frames. Cut out a par
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """A frame: RGB pixels, upright, with square pixels, of even width and height; and when it is shown."""
+    """A frame: RGB, upright, square pixels, even width and height; and when it is shown."""
 
     image: Image
     time_s: float
@@ -35,9 +35,12 @@ class Frame:
 
 
 class Footage(Protocol):
-    """An open video. `seconds` is how long it says it is, or None; `start_s` is the time at which it begins
-    by its own count; `sound` is its audio stream, or None; `has_lost_sound` says whether there is one that
-    cannot be decoded; `is_large` whether what reads it holds so much that its writer should be frugal."""
+    """An open video.
+
+    `seconds` is its stated length, or None; `start_s` the time at which it begins by its own clock; `sound`
+    its audio stream, or None; `has_lost_sound` says that there is one that cannot be decoded; `is_large` that
+    its reader needs so much memory that the writer should be frugal.
+    """
 
     seconds: float | None
     start_s: float
@@ -47,20 +50,20 @@ class Footage(Protocol):
 
     @property
     def part_read(self) -> float:
-        """How much of the file has been read, 0 to 1."""
+        """Fraction of the file that has been read, 0 to 1."""
         ...
 
     def read(self) -> Iterator[Frame | av.Packet[AudioStream]]:
-        """Return frames, their times ascending from about 0, and between them the packets of the sound.
+        """Yield frames, with times ascending from about 0, interleaved with the packets of the sound.
 
-        Frames that are damaged are left out. Raises `VideoError` when none can be read, when the file
-        ends before the video does, and when it turns out to be larger than it may.
+        Damaged frames are left out. Raises `VideoError` if none can be read, if the file ends before the
+        video does, and if it turns out to be larger than allowed.
         """
         ...
 
 
 def shown_size(width_px: int, height_px: int, aspect: Fraction | None) -> tuple[int, int]:
-    """Return width and height to scale frames to: square pixels, even numbers, within `LARGEST_PX`."""
+    """Width and height to scale frames to: square pixels, even numbers, within `LARGEST_PX`."""
     width, height = float(width_px), float(height_px)
     if aspect and Fraction(1, 4) < aspect < 4:
         width *= float(aspect)

@@ -1,7 +1,7 @@
-"""How long a video says it is, and whether it ends before that.
+"""A video's stated length, and whether the file ends before it.
 
-What counts is the picture that is shown, after its edits. What the whole file says also holds for second
-sounds and subtitles, which nobody hears or sees.
+What counts is the picture track as shown, after its edits. The length of the whole file also covers second
+sound tracks and subtitles, which nobody hears or sees.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from agegender.errors import VideoError
 ENCRYPTED = "The video is encrypted (copy-protected) and cannot be read. Choose another one."
 
 GUESSED = ("mpegts", "mpeg")
-"""Kinds whose header tells no length: FFmpeg takes the last times in the file, so nothing can be missing."""
+"""Formats that state no length: FFmpeg uses the last times in the file, so nothing can be missing."""
 
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-"""The GUID of the File Properties Object (Advanced Systems Format, 3.2)."""
+"""GUID of the File Properties Object (Advanced Systems Format, 3.2)."""
 
 EBML_SEGMENT = b"\x18\x53\x80\x67"
 HEADER_BYTES = 65_536
 
 
 class Ending:
-    """Takes note of packets, and says whether a video ended before its time."""
+    """Tracks packets to tell whether a video ended early."""
 
     def __init__(self, container: InputContainer, video: VideoStream, file: IO[bytes]) -> None:
         self.packets = 0
@@ -44,7 +44,7 @@ class Ending:
         self._is_cut = "matroska" in self._format and lacks_bytes(file)
 
     def see(self, packet: av.Packet[Stream]) -> None:
-        """Take note of a packet; raises `VideoError` where it is encrypted."""
+        """Record a packet; raises `VideoError` if it is encrypted."""
         if packet.has_sidedata("encryption_info"):
             raise VideoError(ENCRYPTED)
         index = packet.stream.index
@@ -59,7 +59,7 @@ class Ending:
         self._ends_s[index] = max(self._ends_s.get(index, end_s), end_s)
 
     def is_early(self) -> bool:
-        """Return whether more is missing than headers are usually wrong by."""
+        """Return whether more is missing than the usual inaccuracy of headers."""
         if self._is_cut:
             return True
         if "avi" in self._format and self.packets < 0.9 * self._video.frames - 2:
@@ -68,13 +68,13 @@ class Ending:
         start_s, end_s = self._starts_s.get(index, 0.0), self._ends_s.get(index, 0.0)
         if self.seconds is not None:
             return self.seconds - (end_s - start_s) > _tolerated_s(self.seconds)
-        if "flv" in self._format:  # one picture and one sound: either may be the longer one
+        if "flv" in self._format:  # one picture and one sound stream: either may be the longer one
             return self._whole_s - max(self._ends_s.values(), default=0.0) > _tolerated_s(self._whole_s)
         return False
 
 
 def stated_seconds(container: InputContainer, video: VideoStream, file: IO[bytes]) -> float | None:
-    """Return for how long the picture says it is shown; None where that is not known beforehand."""
+    """How long the picture track says it is shown; None if that is not known in advance."""
     kind = container.format.name
     if kind in GUESSED:
         return None
@@ -85,7 +85,7 @@ def stated_seconds(container: InputContainer, video: VideoStream, file: IO[bytes
     start_s = float((video.start_time or 0) * (video.time_base or 0))
     for name, text in video.metadata.items():
         clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text.strip())
-        if clock and name.upper().startswith("DURATION"):  # DURATION-eng, too
+        if clock and name.upper().startswith("DURATION"):  # also DURATION-eng
             end_s = 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3])
             return (
                 end_s - start_s if end_s > start_s else end_s
@@ -94,7 +94,7 @@ def stated_seconds(container: InputContainer, video: VideoStream, file: IO[bytes
 
 
 def asf_seconds(header: bytes) -> float | None:
-    """Return the length in the header of a WMV file; None for one that was sent while it was made."""
+    """Length in the header of a WMV file; None if it was streamed while being recorded."""
     at = header.find(ASF_PROPERTIES)
     if at < 0 or len(header) < at + 92:
         return None
@@ -104,14 +104,14 @@ def asf_seconds(header: bytes) -> float | None:
 
 
 def lacks_bytes(file: IO[bytes]) -> bool:
-    """Return whether a Matroska file is shorter than its segment says by more than a fiftieth."""
+    """Return whether a Matroska file is shorter than its segment claims by more than a fiftieth."""
     header = _header(file)
     at = header.find(EBML_SEGMENT)
     if at < 0 or len(header) < at + 12 or not header[at + 4]:
         return False
     width = 9 - header[at + 4].bit_length()
     value = int.from_bytes(header[at + 4 : at + 4 + width], "big") & ((1 << 7 * width) - 1)
-    if value == (1 << 7 * width) - 1:  # unknown, as it was sent while it was made
+    if value == (1 << 7 * width) - 1:  # unknown, as it was streamed while being recorded
         return False
     place = file.tell()
     size = file.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""How much memory and computing a process may still take, where the system knows such limits."""
+"""Limits on the remaining memory and CPU time of a process, where the system supports them."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ import sys
 from pathlib import Path
 
 STEP_S = 30
-"""Seconds of computing between one frame and the next: the slowest estimator takes a fifth for 100 faces."""
+"""CPU seconds between two frames: the slowest estimator takes a fifth of that for 100 faces."""
 
 LEAST_FRAME_BYTES = 16
-"""No frame of any codec is smaller, with what its container tells of it."""
+"""Minimum size of a frame in any codec, including its container's overhead."""
 
 MEMORY_BYTES, MEMORY_PIXEL_BYTES = 400_000_000, 40
-"""Address space for a video, beside programs and models: for all, and for each pixel of a frame. Decoders of
-4K with 10 bits hold ten frames of 3 bytes a pixel."""
+"""Address space for a video, on top of programs and models: a base, and an amount per pixel of a frame.
+
+Decoders of 10-bit 4K hold ten frames of 3 bytes per pixel.
+"""
 
 WHOLE_S, FRAME_S, PIXEL_S = 60, 1.0, 1e-7
-"""Seconds of computing for a whole video, and more for each frame and each of its pixels: ten times what they
-take, as machines differ and frames can be full of faces."""
+"""CPU seconds for a whole video: a base, and amounts per frame and per pixel of each frame.
+
+Ten times what they take, as machines differ and frames can be full of faces.
+"""
 
 
 def address_space() -> int:
-    """Return how much this process has of it, in bytes; 0 where it cannot be limited anyway."""
-    if sys.platform != "linux":  # macOS has the limit and does not hold it
+    """Address space of this process in bytes; 0 if it cannot be limited anyway."""
+    if sys.platform != "linux":  # macOS has the limit but does not enforce it
         return 0
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
 def limit_memory(before: int, pixels: int) -> None:
-    """Let this process take what a video with frames of so many pixels needs beside what it had before."""
+    """Limit this process to `before` plus what a video with frames of so many pixels needs."""
     if not before:
         return
     import resource
@@ -39,7 +43,7 @@ def limit_memory(before: int, pixels: int) -> None:
 
 
 def limit_whole(size_bytes: int, pixels: int, max_frames: int) -> None:
-    """Let this process compute in proportion to what a file of so many bytes may hold."""
+    """Limit this process's CPU time in proportion to what a file of so many bytes may hold."""
     if sys.platform == "win32":
         return
     import resource
@@ -50,7 +54,7 @@ def limit_whole(size_bytes: int, pixels: int, max_frames: int) -> None:
 
 
 def limit_step() -> None:
-    """Let this process compute for `STEP_S` from now on, before it says the same again."""
+    """Limit this process to `STEP_S` of CPU time until the next call."""
     if sys.platform == "win32":
         return
     import resource

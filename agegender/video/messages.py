@@ -1,6 +1,6 @@
-"""What the process of a video and the one that waits for it tell each other: JSON and raw bytes.
+"""Messages between a video's process and its parent: JSON and raw bytes.
 
-Whatever becomes of a process that reads a stranger's file, nothing that it says is code.
+Whatever happens to a process that reads an untrusted file, nothing it sends is executed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agegender.types import Age, Gender
 from agegender.video.annotate import Options, Progress
 
 LONGEST = 64_000_000
-"""Bytes of a message, at most: two hundred people with their pictures take a twentieth."""
+"""Maximum bytes in a message: two hundred people with their pictures take a twentieth."""
 
 _LENGTHS = struct.Struct("<II")
 
@@ -27,7 +27,7 @@ Message = tuple[dict[str, Any], bytes]
 
 
 def send(pipe: IO[bytes], head: dict[str, Any], body: bytes = b"") -> None:
-    """Write one message; raises `BrokenPipeError` where nobody reads any more."""
+    """Write a message; raises `BrokenPipeError` if the reader is gone."""
     text = json.dumps(head).encode()
     pipe.write(_LENGTHS.pack(len(text), len(body)) + text)
     pipe.write(body)
@@ -35,7 +35,7 @@ def send(pipe: IO[bytes], head: dict[str, Any], body: bytes = b"") -> None:
 
 
 def receive(pipe: IO[bytes]) -> Message:
-    """Return the next message; raises `EOFError` where there is none, `ValueError` where it is none."""
+    """Read the next message; raises `EOFError` if there is none, `ValueError` if it is malformed."""
     lengths = _LENGTHS.unpack(_exactly(pipe, _LENGTHS.size))
     if max(lengths) > LONGEST:
         raise ValueError("a message is too long")
@@ -51,18 +51,18 @@ def _exactly(pipe: IO[bytes], length: int) -> bytes:
 
 
 def options_object(options: Options) -> dict[str, Any]:
-    """Return options as JSON knows them."""
+    """Convert options to JSON-ready dicts."""
     return asdict(options)
 
 
 def options_of(found: dict[str, Any]) -> Options:
-    """Return options again."""
+    """Convert them back."""
     view = found["view"] | {"labels": tuple(found["view"]["labels"])}
     return Options(**found | {"view": ViewOptions(**view)})
 
 
 def progress_message(step: Progress, finer: int) -> Message:
-    """Return how far it is; of its picture every so many-th pixel."""
+    """Pack progress into a message, keeping every `finer`-th pixel of its picture."""
     picture = np.ascontiguousarray(step.picture[::finer, ::finer])
     head = {
         "kind": "step",
@@ -74,7 +74,7 @@ def progress_message(step: Progress, finer: int) -> Message:
 
 
 def progress_of(head: dict[str, Any], body: bytes) -> Progress:
-    """Return how far it is; raises `ValueError`, `KeyError` or `TypeError` where that is not what it says."""
+    """Unpack progress; raises `ValueError`, `KeyError` or `TypeError` if the message is something else."""
     height, width, _ = head["shape"]
     picture = np.frombuffer(body, np.uint8).reshape(height, width, 3)
     people = None if head["people"] is None else tuple(_person_of(each) for each in head["people"])

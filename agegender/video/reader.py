@@ -1,4 +1,4 @@
-"""Reading videos: frames and sound in the order of a player, within limits."""
+"""Read videos: frames and sound in playing order, within limits."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ DAMAGED = "The video is damaged: no picture in it can be read. Copy or download 
 
 
 class _Film:
-    """Footage that FFmpeg reads."""
+    """Footage read by FFmpeg."""
 
     def __init__(self, container: InputContainer, file: IO[bytes], audible: bool) -> None:
         self._container = container
@@ -72,7 +72,7 @@ class _Film:
             ending.see(packet)
             if packet.stream.index != self._video.index:
                 if self._is_heard(packet):
-                    yield packet  # type: ignore[misc]  # it is of `sound`
+                    yield packet  # type: ignore[misc]  # belongs to `sound`
                 continue
             if ending.packets > MAX_FRAMES:
                 raise VideoError(TOO_MANY_FRAMES)
@@ -97,7 +97,7 @@ class _Film:
         return Continuity().follow(packets) if self._container.format.name in GUESSED else packets
 
     def _is_heard(self, packet: av.Packet[Stream]) -> bool:
-        """Whether sound is played: not cut by edits, nor past the longest video allowed."""
+        """Return whether sound is played: not cut by edits, nor past the maximum length of a video."""
         if packet.pts is None or packet.dts is None or not packet.time_base:
             return False
         time_s = float(packet.pts * packet.time_base) - self.start_s
@@ -122,7 +122,7 @@ class _Film:
 
 @contextmanager
 def open_video(source: Source) -> Iterator[Footage]:
-    """Return, for `with`, an open video. Raises `VideoError` for all that is no video within the limits."""
+    """Context manager for an open video. Raises `VideoError` for anything but a video within the limits."""
     with open_file(source) as file:
         if is_webp(file):
             yield Pictures(file)
@@ -133,7 +133,7 @@ def open_video(source: Source) -> Iterator[Footage]:
 
 
 def pixels_of(source: Source) -> int:
-    """Return how many pixels a frame of a video has. Raises `VideoError` as `open_video` does."""
+    """Number of pixels in a video's frames. Raises `VideoError` as `open_video` does."""
     with open_file(source) as file:
         if is_webp(file):
             return webp_pixels(file)

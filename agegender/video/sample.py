@@ -18,7 +18,7 @@ FRAMES, FRAMES_PER_S = 150, 25
 
 
 def sample_clip() -> bytes:
-    """Render a silent MP4 of six seconds in which two people pass by."""
+    """Render a silent MP4 of six seconds in which the camera pans over two people."""
     strip = np.hstack([_portrait("astronaut.png"), _portrait("john_glenn.jpg")])
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:

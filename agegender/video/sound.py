@@ -1,4 +1,4 @@
-"""The sound of an MP4 file: copied where it is AAC, coded anew where it is not, gaps and all."""
+"""The sound of an MP4 file: AAC is copied, anything else is re-encoded, gaps included."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 BITS_PER_S = 128_000
 
 BLOCK = 1024
-"""Samples that AAC codes at once."""
+"""Samples per AAC frame."""
 
 GAP_S = 0.06
-"""A gap this long is filled with silence, so that sound and picture stay together; shorter ones, as times
-are rounded, are not heard."""
+"""Minimum length of a gap to be filled with silence, which keeps sound and picture in sync.
+
+Shorter ones come from rounded times, and are inaudible.
+"""
 
 LONGEST_S = 1.0
-"""No packet of sound is longer, whatever it says."""
+"""Maximum length of a packet of sound, whatever it claims."""
 
 
 class Sound(Protocol):
-    """Puts sound into a file."""
+    """Writes sound to a file."""
 
     def write(self, packet: av.Packet[AudioStream], start_s: float) -> None:
-        """Add a packet, whose times are counted from `start_s` on; damaged ones are left out."""
+        """Add a packet, with times relative to `start_s`; damaged ones are left out."""
         ...
 
     def finish(self) -> None:
-        """Add what is still held back."""
+        """Add what is still buffered."""
         ...
 
 
 def sound_writer(container: OutputContainer, source: AudioStream | None) -> Sound | None:
-    """Return what puts the sound of an open stream into the file; None where there is none to put."""
+    """A writer for the sound of an open stream; None if there is none to write."""
     if source is None or source.codec_context is None or not source.rate or not source.channels:
         return None
     if source.codec_context.name == "aac" and source.codec_context.extradata and source.rate in RATES:
@@ -46,12 +48,12 @@ def sound_writer(container: OutputContainer, source: AudioStream | None) -> Soun
 
 
 class _Copy:
-    """Puts AAC into the file as it is."""
+    """Copies AAC as it is."""
 
     def __init__(self, container: OutputContainer, source: AudioStream) -> None:
         self._container = container
         self._stream = container.add_stream_from_template(source)
-        self._time_base = Fraction(1, source.rate)  # as the file counts: finer times would fall together
+        self._time_base = Fraction(1, source.rate)  # the file's own clock: finer times would collide
         self._last = -(1 << 62)
 
     def write(self, packet: av.Packet[AudioStream], start_s: float) -> None:
@@ -73,7 +75,7 @@ class _Copy:
 
 
 class _Encode:
-    """Decodes sound and codes it anew."""
+    """Decodes and re-encodes sound."""
 
     def __init__(self, container: OutputContainer, source: AudioStream) -> None:
         self._container = container
@@ -82,7 +84,7 @@ class _Encode:
         self._stream = container.add_stream("aac", rate=self._rate, layout=layout, bit_rate=BITS_PER_S)
         self._layout = layout
         self._resampler = self._new_resampler()
-        self._next: int | None = None  # the number of the sample that comes next
+        self._next: int | None = None  # the number of the next sample
 
     def write(self, packet: av.Packet[AudioStream], start_s: float) -> None:
         try:
@@ -107,19 +109,19 @@ class _Encode:
     def _resampled(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
         try:
             return self._resampler.resample(frame)
-        except ValueError:  # from here on the sound has another rate or other channels
+        except ValueError:  # from here on, the sound has another rate or other channels
             self._resampler = self._new_resampler()
             return self._resampler.resample(frame)
 
     def _place(self, at: int, frames: list[av.AudioFrame]) -> None:
-        """Code frames that begin at the sample `at`, after silence where there is a gap before them."""
+        """Encode frames that begin at the sample `at`, after silence if there is a gap before them."""
         if self._next is None:
             self._next = max(0, at)
         if at - self._next > GAP_S * self._rate:
             while self._next + BLOCK <= at:
                 self._encode([self._silence()])
         elif self._next - at > LONGEST_S * self._rate:
-            return  # it was played already
+            return  # already played
         self._encode(frames)
 
     def _silence(self) -> av.AudioFrame:

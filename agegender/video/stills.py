@@ -1,4 +1,4 @@
-"""Animated WebP, which FFmpeg does not read: its pictures as frames, by Pillow."""
+"""Animated WebP, which FFmpeg does not read: frames by way of Pillow."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from agegender.video.footage import MAX_SECONDS, TOO_LONG, Frame, shown_size
 from agegender.video.streams import check_size
 
 LEAST_MS, USUAL_MS = 11, 100
-"""Browsers show pictures that are to last 10 ms or less for a tenth of a second."""
+"""Browsers show pictures with a duration of 10 ms or less for a tenth of a second."""
 
 
 class Pictures:
-    """Footage of pictures that Pillow reads."""
+    """Footage of pictures read by Pillow."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -34,7 +34,7 @@ class Pictures:
         self.has_lost_sound = self.is_large = False
 
     def read(self) -> Iterator[Frame | av.Packet[AudioStream]]:
-        """Return the frames; raises `VideoError` as `webp_frames` does, and where they go on for too long."""
+        """Yield the frames; raises `VideoError` as `webp_frames` does, and beyond the maximum length."""
         for image, time_s, duration_s, part in webp_frames(self._file):
             self.part_read = part
             if time_s > MAX_SECONDS:
@@ -45,7 +45,7 @@ class Pictures:
 
 
 def is_webp(file: IO[bytes]) -> bool:
-    """Return whether a file says that it is WebP; it is wound back."""
+    """Return whether a file claims to be WebP; it is rewound."""
     file.seek(0)
     head = file.read(12)
     file.seek(0)
@@ -53,16 +53,16 @@ def is_webp(file: IO[bytes]) -> bool:
 
 
 def webp_pixels(file: IO[bytes]) -> int:
-    """Return how many pixels the pictures of a WebP file have, each of which takes Pillow sixteen bytes."""
+    """Number of pixels in a WebP file's pictures, each of which takes Pillow sixteen bytes."""
     with _opened(file) as picture:
         return picture.width * picture.height
 
 
 def webp_frames(file: IO[bytes]) -> Iterator[tuple[Image, float, float, float]]:
-    """Return the frames of an animated WebP file: RGB, transparency over white; time and duration in
-    seconds; the part of all that is done.
+    """Yield the frames of an animated WebP file.
 
-    Raises `VideoError` where it holds a single picture, is too large, damaged or cut off.
+    Each is RGB with transparency over white, its time and duration in seconds, and the fraction of the file
+    done. Raises `VideoError` if it holds a single picture, or is too large, damaged or truncated.
     """
     with _opened(file) as picture:
         count = getattr(picture, "n_frames", 1)
@@ -94,7 +94,7 @@ def _opened(file: IO[bytes]) -> Iterator[PIL.Image.Image]:
 
 
 def is_cut(file: IO[bytes]) -> bool:
-    """Return whether a RIFF file is shorter than it says."""
+    """Return whether a RIFF file is shorter than it claims."""
     file.seek(4)
     stated = int.from_bytes(file.read(4), "little") + 8
     return file.seek(0, 2) < stated

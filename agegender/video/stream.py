@@ -1,6 +1,6 @@
-"""A camera or server on the network, watched for as long as it is wanted: who is there, once a second.
+"""Watch a network camera or server for as long as wanted: who is there, once a second.
 
-Only for addresses that whoever runs the program names themselves. Files must never make FFmpeg open names.
+Only for URLs given by whoever runs the program. Files must never make FFmpeg open URLs.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ NO_ADDRESS = "That is no address of a stream. It begins with rtsp:// or http://.
 NOT_THERE = "Nothing can be read from “{}”. Is the address right, and can it be reached?"
 
 OPEN_S, READ_S = 15.0, 10.0
-"""For how long a server may say nothing before it is called anew."""
+"""Time-outs for opening a stream and for silence, after which the server is contacted again."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
-"""How long to wait before it is called anew: twice as long each time that brings no picture."""
+"""Wait before reconnecting, doubled after each attempt without a picture."""
 
 LATE_S = 1.0
-"""So far behind the camera, frames are decoded and not looked at until it is caught up with."""
+"""Lag behind the camera from which frames are decoded but not analysed, until caught up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Second:
     """Who is in view in one second.
 
-    `time_s` are the seconds since the first picture, `tracks` those that were read, `size_px` the frame's
-    width and height. `trouble` says that the stream broke off, where it did.
+    `time_s` is in seconds since the first picture, `tracks` those with estimates, `size_px` the frame's width
+    and height. `trouble` says that the stream broke off, if it did.
     """
 
     time_s: float
@@ -59,10 +59,10 @@ def watch_stream(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Generator[Second, None, None]:
-    """Return who is in view, second after second, and call the server anew whenever it breaks off.
+    """Yield who is in view, once a second, reconnecting whenever the stream breaks off.
 
-    People keep their numbers while they are followed. Goes on until it is closed. Raises `VideoError` for
-    what is no address, and where not even the first call brings a picture.
+    People keep their numbers while they are followed. Continues until closed. Raises `VideoError` if the
+    address is not a URL, and if not even the first attempt brings a picture.
     """
     if not ADDRESS.match(address):
         raise VideoError(NO_ADDRESS)
@@ -84,11 +84,12 @@ def watch_stream(
 def _looked_at(
     address: str, follower: Follower, per_second: float, clock: Callable[[], float]
 ) -> Iterator[tuple[float, tuple[Track, ...], tuple[int, int]]]:
-    """Return the time and tracks of the frames that were looked at, until the stream breaks off."""
+    """Yield time and tracks of the frames analysed, until the stream breaks off."""
     due_s, ahead_s = 0.0, None
     for frame in _frames(address):
         now_s = clock()
-        # By the stream's own clock it may come in bursts; what counts is how much later than the first ones.
+        # By its own clock a stream may arrive in bursts; what counts is the delay relative to the first
+        # frames.
         shift_s = now_s - (frame.time if frame.time is not None else now_s)
         ahead_s = shift_s if ahead_s is None else min(ahead_s, shift_s)
         if now_s < due_s or shift_s - ahead_s > LATE_S:
@@ -101,7 +102,7 @@ def _looked_at(
 
 
 def _frames(address: str) -> Iterator[av.VideoFrame]:
-    """Return frames until the stream breaks off, however it does."""
+    """Yield frames until the stream breaks off, for whatever reason."""
     options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": FORMATS}
     options |= {"codec_whitelist": CODEC_OPTIONS["codec_whitelist"]}
     if address.lower().startswith("rtsp"):

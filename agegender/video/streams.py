@@ -1,4 +1,4 @@
-"""Which streams of a file are played: its picture, and the sound that goes with it."""
+"""Choose the streams of a file to play: its picture, and the sound that goes with it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from agegender.video.container import CODEC_OPTIONS, DECODERS, MAX_HEIGHT_PX, MA
 
 T = TypeVar("T", bound=Stream)
 
-THREADS, LARGE_THREADS = 2, 1  # each of the decoder's holds a frame
+THREADS, LARGE_THREADS = 2, 1  # each decoder thread holds a frame
 LARGE_PX = 3840 * 2160
 
 TRIED_PACKETS = 50
-"""In so many packets of a sound that can be decoded there is some."""
+"""Packets within which decodable sound yields some."""
 
 NO_PICTURE = "There is no video in this file, only sound or other data. Choose another one."
 UNKNOWN_CODEC = "The video is stored in a way that cannot be read here. Save it as MP4 (H.264) and try again."
@@ -31,9 +31,9 @@ TOO_LARGE = (
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """Return the picture that players show, ready to decode.
+    """The picture stream that players show, ready to decode.
 
-    Raises `VideoError` where there is none, where it cannot be decoded and where it is too large.
+    Raises `VideoError` if there is none, if it cannot be decoded or if it is too large.
     """
     shown = [
         stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition
@@ -52,13 +52,13 @@ def video_stream(container: InputContainer) -> VideoStream:
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise `VideoError` where pictures of so many pixels are too large."""
+    """Raise `VideoError` if pictures of this size are too large."""
     if max(width, height) > MAX_WIDTH_PX or min(width, height) > MAX_HEIGHT_PX:
         raise VideoError(TOO_LARGE)
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the sound that players play, ready to decode; None where there is none that can be."""
+    """The sound stream that players play, ready to decode; None if there is none that can be decoded."""
     known = [stream for stream in container.streams.audio if can_be_decoded(stream)]
     if not known:
         return None
@@ -68,12 +68,12 @@ def audio_stream(container: InputContainer) -> AudioStream | None:
 
 
 def can_be_decoded(stream: Stream) -> bool:
-    """Return whether the stream is of a codec that is open to uploads."""
+    """Return whether the stream's codec is enabled for uploads."""
     return stream.codec_context is not None and stream.codec_context.codec.name in DECODERS
 
 
 def is_audible(file: IO[bytes]) -> bool:
-    """Return whether there is sound in a file of which at least the beginning can be decoded."""
+    """Return whether a file has sound of which at least the beginning can be decoded."""
     with open_container(file) as container:
         sound = audio_stream(container)
         if sound is None:
@@ -97,28 +97,30 @@ def _holds_sound(packet: av.Packet[AudioStream]) -> bool:
 
 
 def _first(streams: Sequence[T]) -> T:
-    """Return the stream that players choose: the first that is marked as the usual one, or else the first."""
+    """The stream that players choose: the first one marked as default, otherwise the first."""
     return next((stream for stream in streams if Disposition.default in stream.disposition), streams[0])
 
 
 JUMP_S, BACK_S = 10.0, 1.0
-"""How far ahead, or back, of where it was expected a packet is taken for the first one of another recording:
-FFmpeg's own thresholds."""
+"""Deviation from the expected time, ahead or back, from which a packet starts another recording.
+
+FFmpeg's own thresholds.
+"""
 
 
 CLOSE_S = 1.0
 
 
 class Continuity:
-    """Makes the times of transport and program streams go on where they jump, the sound with the picture."""
+    """Makes times of transport and program streams continuous across jumps, keeping sound in sync."""
 
     def __init__(self) -> None:
-        self._shift_s = 0.0  # the newest of any stream
+        self._shift_s = 0.0  # the latest of any stream
         self._shifts_s: dict[int, float] = {}
         self._expected_s: dict[int, float] = {}
 
     def follow(self, packets: Iterator[av.Packet[Stream]]) -> Iterator[av.Packet[Stream]]:
-        """Return the packets, their times shifted where that is due."""
+        """Yield the packets, with their times shifted if necessary."""
         for packet in packets:
             if packet.dts is not None and packet.time_base:
                 self._shift(packet, float(packet.dts * packet.time_base))

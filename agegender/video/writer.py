@@ -1,4 +1,4 @@
-"""Writing MP4 files that browsers play: H.264 pictures, AAC sound."""
+"""Write MP4 files that browsers play: H.264 pictures, AAC sound."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from agegender.types import Image
 from agegender.video.sound import Sound, sound_writer
 
 TICKS_PER_S = 90_000
-"""Fine enough for any frame rate, and whole for milliseconds and 24, 25, 30 or 30000/1001 frames a second."""
+"""Fine enough for any frame rate, and exact for milliseconds and 24, 25, 30 or 30000/1001 frames a second."""
 
 X264 = {"crf": "23", "preset": "veryfast", "threads": "2", "rc-lookahead": "5"}
-"""Threads, and frames that it looks ahead at, cost memory: 40 MB in full HD beside four and ten."""
+"""Threads and look-ahead frames cost memory: these save 40 MB in full HD compared with four and ten."""
 
 FRUGAL = {"x264-params": "bframes=0:rc-lookahead=0:sync-lookahead=0:sliced-threads=1"}
-"""Holds no picture back to compare it with later ones: 80 MB less in full HD, and a larger file."""
+"""Buffers no pictures to compare with later ones: 80 MB less in full HD, and a larger file."""
 
 MAX_WAITING = 20_000_000
 """Bytes of sound buffered until the first picture; the rest is dropped."""
@@ -38,11 +38,11 @@ ODD = "The video cannot be written: its times or sizes make no sense. Save it an
 
 
 class Mp4:
-    """A video file being written, frame after frame; for `with`, which closes it.
+    """A video file being written, frame by frame; a context manager, which closes it.
 
-    `sound` is the audio stream that the packets for `write_sound` come from: AAC is copied, all else becomes
-    AAC. `has_sound` says whether that works.
-    `frugal` takes less memory, for a larger file. Raises `VideoError` where the file cannot be written.
+    `sound` is the audio stream of the packets for `write_sound`: AAC is copied, everything else becomes AAC.
+    `has_sound` says whether that works. `frugal` takes less memory, for a larger file. Raises `VideoError` if
+    the file cannot be written.
     """
 
     def __init__(self, target: Path, sound: AudioStream | None, frugal: bool = False) -> None:
@@ -51,13 +51,13 @@ class Mp4:
         self._video.pix_fmt = "yuv420p"
         context = self._video.codec_context
         context.time_base = Fraction(1, TICKS_PER_S)
-        # Said aloud, as players guess differently.
+        # Stated explicitly, because players guess differently.
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        self._durations: dict[int, int] = {}  # of the frames that are in the encoder
+        self._durations: dict[int, int] = {}  # of the frames in the encoder
         self._sound: Sound | None = sound_writer(self._container, sound)
         self.has_sound = self._sound is not None
-        # The file cannot begin before the first picture tells its size; sound that is earlier waits.
+        # The file cannot begin before the first picture defines its size; earlier sound waits.
         self._begun = False
         self._early: list[tuple[av.Packet[AudioStream], float]] = []
         self._waiting = 0
@@ -82,9 +82,9 @@ class Mp4:
                 self._container.close()
 
     def write(self, image: Image, time_s: float, duration_s: float) -> None:
-        """Add a frame, later than the last one, that is shown for so long unless another one follows.
+        """Add a frame, later than the last one, shown for `duration_s` unless another one follows.
 
-        RGB; the first one's width and height, both even, are the video's, and others are scaled to them.
+        RGB; the first frame's width and height, both even, are the video's, and others are scaled to them.
         """
         if not self._begun:
             self._video.height, self._video.width = image.shape[:2]
@@ -105,7 +105,7 @@ class Mp4:
             self.write_sound(*self._early.pop(0))
 
     def write_sound(self, packet: av.Packet[AudioStream], start_s: float) -> None:
-        """Add a packet of the sound, whose times are counted from `start_s` on; damaged ones are left out."""
+        """Add a packet of the sound, with times relative to `start_s`; damaged ones are left out."""
         if self._sound and not self._begun:
             self._waiting += packet.size
             if self._waiting <= MAX_WAITING:
@@ -116,7 +116,7 @@ class Mp4:
 
     def _mux(self, packets: list[av.Packet[VideoStream]]) -> None:
         for packet in packets:
-            # The encoder does not hand durations on, and the last frame's would be lost.
+            # The encoder does not pass durations on, and the last frame's would be lost.
             if packet.pts is not None:
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
             self._container.mux(packet)

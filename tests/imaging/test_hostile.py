@@ -12,7 +12,7 @@ import pytest
 from hostile import assert_harmless, decoded
 
 from agegender.errors import ImageError
-from agegender.imaging import bombs
+from agegender.imaging import bombs, workers
 from agegender.imaging.io import decode
 
 
@@ -96,3 +96,20 @@ def test_formats_whose_decoders_need_four_times_the_memory_are_read_up_to_half_t
     flat = hostile.saved(PIL.Image.new("RGB", (5_001, 5_000)), "WEBP", lossless=True, method=0, quality=0)
     with pytest.raises(ImageError, match="25 megapixels, too many for WebP and AVIF"):
         decode(flat)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "avif-ispe-lie-16384-444.avif",
+        "bmp-eol-wide.bmp",
+        "icc-mpet-100000.png",
+        "jpg-scans-decoy-com-2000-refine.jpg",
+        "tif-tile-20k-rgb-deflate.tif",
+    ],
+)
+def test_bombs_from_the_field_are_refused(cases: Path, name: str) -> None:
+    """As too much, or as damaged where the decoder itself gives up at the limit of memory."""
+    with pytest.raises(ImageError, match=r"more memory or time|damaged"):
+        workers.decode_at_least(cases / "hostile" / name, 1280)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
@@ -16,6 +17,7 @@ from stubs import Stub
 
 from agegender.analyzer import Analyzer
 from agegender.imaging.hdr import Transfer
+from agegender.imaging.io import decode
 from agegender.video.annotate import annotate_video
 
 TRC = {"pq": ColorTrc.SMPTE2084, "hlg": ColorTrc.ARIB_STD_B67}
@@ -60,3 +62,15 @@ def test_it_comes_out_as_bright_as_the_picture_that_it_was_made_of(
         context = file.streams.video[0].codec_context
         assert (context.color_trc, context.color_primaries) == (ColorTrc.BT709, ColorPrimaries.BT709)
         assert (context.colorspace, context.pix_fmt) == (Colorspace.ITU709, "yuv420p")
+
+
+def test_a_video_of_a_telephone_is_as_bright_as_the_photograph_it_shows(
+    tmp_path: Path, cases: Path, photos: Path
+) -> None:
+    stub = Stub()
+    list(annotate_video(cases / "hlg.mov", tmp_path / "out.mp4", Analyzer(stub, stub)))
+    _, shown = times_and_images(tmp_path / "out.mp4")[13]
+    photo = decode(photos / "person-vlado.jpg")
+    expected = cv2.resize(photo, shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert shown.mean() == pytest.approx(expected.mean(), rel=0.1)
+    assert np.abs(shown.astype(int) - expected).mean() < 10
