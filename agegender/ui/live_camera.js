@@ -107,7 +107,7 @@ class Camera {
     const bytes = new Uint8Array(await blob.arrayBuffer());
     let text = "";
     for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-    if (!this.wire) return; // it has left the page meanwhile, and calls when it is back
+    if (!this.wire) return (this.pending = null); // it has left the page, and calls when it is back
     this.stage.dataset.bytes = bytes.length;
     this.wire("frame", { n: pending.n, jpeg: btoa(text) });
     this.soon();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -312,7 +313,12 @@ def test_webrtc_too_explains_a_camera_that_is_refused(tmp_path: Path, browser: B
 
 
 def test_two_sessions_at_once_and_a_third_stands_in_line(browser: Browser, url: str) -> None:
-    contexts = [browser.new_context() for _ in range(3)]
+    with ExitStack() as closing:  # a tab left open would keep its seat
+        contexts = [closing.enter_context(browser.new_context()) for _ in range(3)]
+        line_up(contexts, url)
+
+
+def line_up(contexts: list[BrowserContext], url: str) -> None:
     for each in contexts:
         each.set_default_timeout(PATIENCE_MS)
     pages = [opened(context, url) for context in contexts[:2]]
@@ -326,8 +332,6 @@ def test_two_sessions_at_once_and_a_third_stands_in_line(browser: Browser, url: 
         assert answers(page) > count
     stop(pages[0])
     third.locator(".people tbody tr").first.wait_for()
-    for context in contexts:
-        context.close()
 
 
 def test_thirty_openings_and_closings_leave_no_thread_no_memory_and_no_camera(
