@@ -19,10 +19,8 @@ SURE = 0.9
 """Score from which the detector is trusted."""
 
 LEAST = 0.2
-"""Minimum output of the net for a face.
-
-Of a thousand of FairFace's training pictures in which YuNet finds a face, at any score, it loses none.
-"""
+"""What the net must say at least of a face: of a thousand training pictures of FairFace on which YuNet finds
+one, sure or not, none is lost by it. Nine photographs had a say, too: at 0.3 one of their faces is lost."""
 
 LEAST_LYING = 0.9
 """Minimum for a sideways or upside-down face, which has three more chances to be wrong."""
