@@ -19,8 +19,7 @@ from agegender.ui.video_result import (
     show_hint,
     show_or_withdraw,
 )
-from agegender.video.container import MAX_BYTES
-from agegender.video.footage import LIMITS
+from agegender.video.container import LIMITS, MAX_BYTES
 from agegender.video.sample import sample_clip
 
 KEY = "video-button"  # shared by both buttons, or the other one would linger below

@@ -20,12 +20,10 @@ from agegender.imaging import tiff
 from agegender.imaging.bombs import Pieces, refuse_intricate, refuse_many_scans
 from agegender.imaging.color import SIDEWAYS, orientation, upright_rgb
 from agegender.imaging.first_frame import seek_first_frame
-from agegender.imaging.formats import PICTURES, names
+from agegender.imaging.formats import PICTURES, names, raw_message, unread_message
 from agegender.imaging.geometry import LONG_SHAPE
 from agegender.imaging.incomplete import complete, lacks_end, note
 from agegender.imaging.light import light_of
-from agegender.imaging.signatures import message as unread_message
-from agegender.imaging.signatures import raw_message
 from agegender.types import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")

@@ -1,12 +1,19 @@
-"""The cached analyzer shared by all pages, and model downloads with a progress bar."""
+"""What all sessions share: the cached analyzer, model downloads with a progress bar, and kept clicks."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    ScriptRequest,
+    ScriptRequests,
+    ScriptRequestType,
+)
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 
 from agegender import runtime
 from agegender.analyzer import Analyzer, build_analyzer
@@ -14,9 +21,12 @@ from agegender.errors import ModelError
 from agegender.models import store
 from agegender.models.manifest import load_manifest
 from agegender.text import escape
-from agegender.ui.sidebar import AUTO
+
+STOP, READY = ScriptRequests.request_stop, ScriptRequests.on_scriptrunner_ready
 
 ROOT = Path(__file__).parents[1]
+
+AUTO = "Best available"
 
 RETRY_AFTER_S = 600.0
 """How long `auto` keeps its fallback before trying its first choice again."""
@@ -86,3 +96,39 @@ def fetch_model(name: str) -> None:
             raise
     finally:
         place.empty()
+
+
+def keep_clicks() -> None:
+    """Have each run of a page take note of the click that began it before another run may cut it short.
+
+    Streamlit lets a run be cut short before that, and a browser tells of a click only once: START and STOP
+    were lost where another widget or component said something within the same few milliseconds. Holds for
+    all sessions; does no harm when done again. Relies on private parts of Streamlit: a test in
+    tests/browser/test_live_websocket.py presses START amid other clicks.
+    """
+    SafeSessionState.on_script_will_rerun = _apply  # type: ignore[assignment, method-assign]
+    ScriptRequests.request_stop = _stop  # type: ignore[assignment, method-assign]
+    ScriptRequests.on_scriptrunner_ready = _ready  # type: ignore[assignment, method-assign]
+
+
+def _apply(state: SafeSessionState, *arguments: Any, **named: Any) -> None:
+    with state._lock:
+        state._state.on_script_will_rerun(*arguments, **named)
+
+
+def _stop(requests: ScriptRequests) -> None:
+    """Stop a run, or have one that has not begun stop once it has taken note of its click."""
+    with requests._lock:
+        if requests._state is ScriptRequestType.RERUN and not hasattr(requests, "begun"):
+            requests.stops = True  # type: ignore[attr-defined]
+            return
+    STOP(requests)
+
+
+def _ready(requests: ScriptRequests) -> ScriptRequest:
+    request = READY(requests)
+    with requests._lock:
+        requests.begun = True  # type: ignore[attr-defined]
+    if hasattr(requests, "stops"):
+        STOP(requests)
+    return request

@@ -15,7 +15,7 @@ from agegender.drawing.view_options import Part, ViewOptions
 from agegender.models import store
 from agegender.models.manifest import ModelSpec, load_manifest
 from agegender.text import escape
-from agegender.ui.clicks import keep_clicks
+from agegender.ui.loader import AUTO, keep_clicks
 
 LABELS: dict[str, Part] = {
     "Gender": "gender",
@@ -70,9 +70,6 @@ def look() -> ViewOptions:
     # The lowest setting must not drop a face through rounding of its score.
     least_score = score if score > LEAST_SCORE else 0.0
     return ViewOptions(least_score, smallest_px, tuple(LABELS[name] for name in names), blur)
-
-
-AUTO = "Best available"
 
 
 PAGES = (

@@ -17,8 +17,7 @@ from agegender.tracking.follower import Follower
 from agegender.tracking.people import Person, Sightings
 from agegender.tracking.tracker import SURE_SCORE, Track
 from agegender.types import Analysis, Face, Image
-from agegender.video.container import Source
-from agegender.video.footage import Footage, Frame
+from agegender.video.container import Footage, Frame, Source
 from agegender.video.reader import open_video
 from agegender.video.writer import Mp4
 

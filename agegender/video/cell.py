@@ -18,8 +18,7 @@ from agegender.errors import AgeGenderError
 from agegender.video import limits, messages
 from agegender.video.annotate import annotate_video
 from agegender.video.apart import TOO_MUCH
-from agegender.video.container import Source
-from agegender.video.footage import MAX_FRAMES
+from agegender.video.container import MAX_FRAMES, Source
 from agegender.video.reader import pixels_of
 
 EVERY_S = 0.2

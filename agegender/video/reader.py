@@ -15,14 +15,17 @@ from av.stream import Stream
 from agegender.errors import VideoError
 from agegender.imaging.frames import Matrix, display_matrix, to_image, tone_mapper_for
 from agegender.imaging.hdr import ToneMapper
-from agegender.video.container import INCOMPLETE, Source, open_container, open_file
-from agegender.video.footage import (
+from agegender.video.container import (
+    INCOMPLETE,
     MAX_FRAMES,
     MAX_SECONDS,
     TOO_LONG,
     TOO_MANY_FRAMES,
     Footage,
     Frame,
+    Source,
+    open_container,
+    open_file,
     shown_size,
 )
 from agegender.video.length import GUESSED, Ending

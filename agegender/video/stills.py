@@ -15,8 +15,15 @@ from av.audio.stream import AudioStream
 from agegender.errors import VideoError
 from agegender.imaging.frames import to_image
 from agegender.types import Image
-from agegender.video.container import INCOMPLETE, NOT_A_VIDEO, PICTURE
-from agegender.video.footage import MAX_SECONDS, TOO_LONG, Frame, shown_size
+from agegender.video.container import (
+    INCOMPLETE,
+    MAX_SECONDS,
+    NOT_A_VIDEO,
+    PICTURE,
+    TOO_LONG,
+    Frame,
+    shown_size,
+)
 from agegender.video.streams import check_size
 
 LEAST_MS, USUAL_MS = 11, 100

@@ -17,8 +17,7 @@ from agegender.errors import VideoError
 from agegender.imaging.frames import to_image
 from agegender.tracking.follower import Follower
 from agegender.tracking.tracker import Track
-from agegender.video.container import CODEC_OPTIONS
-from agegender.video.footage import shown_size
+from agegender.video.container import CODEC_OPTIONS, shown_size
 from agegender.video.streams import video_stream
 
 ADDRESS = re.compile(r"(rtsps?|https?)://[^/\s]+", re.IGNORECASE)
