@@ -135,15 +135,19 @@ def test_names_that_differ_are_not_the_same_file(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def hung_up() -> Iterator[None]:
-    """Restore SIGHUP's default action in child processes, even if the tests run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def heard() -> Iterator[None]:
+    """SIGHUP and SIGINT reach what is started, even if the tests run under nohup or in the background."""
+    before = {
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+    }
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="these are signals of POSIX")
-@pytest.mark.usefixtures("hung_up")
+@pytest.mark.usefixtures("heard")
 def test_no_signal_leaves_half_a_file_and_the_next_run_works(tmp_path: Path) -> None:
     image = face_on(320, 240, 90)
     source = film(tmp_path / "in.mp4", ((i / 15, image) for i in range(900)))
