@@ -64,5 +64,5 @@ results.download_bar(photos, found, settings.look)
 results.show_chart(found, settings.look)
 st.caption(
     "The large figure is the best estimate; the likely range contains the true age about 8 times in 10 "
-    "(about 4 in 10 above 70)."
+    "(about 7 in 10 above 70)."
 )
