@@ -48,7 +48,7 @@ def choose_video() -> Upload | None:
     )
     state.video_kept_way = way
     if way == "Sample":
-        st.caption("Six seconds made of two portraits in the public domain (NASA, US Senate).")
+        st.caption("Six seconds made of two portraits in the public domain (NASA, US Congress).")
         return Upload("sample", "sample.mp4", sample())
     most_mb, key = MAX_BYTES // 1_000_000, "video-file"
     st.file_uploader(f"A video, {LIMITS}", TYPES, max_upload_size=most_mb, key=key, on_change=take_video)
