@@ -15,6 +15,7 @@ from typing import IO, Any
 from agegender import runtime
 from agegender.analyzer import build_analyzer
 from agegender.errors import AgeGenderError
+from agegender.imaging.sandbox import address_space_bytes
 from agegender.video import limits, messages
 from agegender.video.annotate import annotate_video
 from agegender.video.apart import TOO_MUCH
@@ -104,7 +105,7 @@ def _work(job: dict[str, Any], stdin: IO[bytes], stdout: IO[bytes]) -> None:
     else:
         remote = Remote(stdin, stdout)
         source, size = io.BufferedReader(remote, PIECE_BYTES), remote.size
-    before = limits.address_space()
+    before = address_space_bytes()
     limits.limit_memory(before, 0)
     limits.limit_step()
     pixels = pixels_of(source)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 STEP_S = 30
 """CPU seconds between two frames: the slowest estimator takes a fifth of that for 100 faces."""
@@ -23,13 +21,6 @@ WHOLE_S, FRAME_S, PIXEL_S = 60, 1.0, 1e-7
 
 Ten times what they take, as machines differ and frames can be full of faces.
 """
-
-
-def address_space() -> int:
-    """Address space of this process in bytes; 0 if it cannot be limited anyway."""
-    if sys.platform != "linux":  # macOS has the limit but does not enforce it
-        return 0
-    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
 
 
 def limit_memory(before: int, pixels: int) -> None:

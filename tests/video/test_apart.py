@@ -104,9 +104,12 @@ def test_words_of_the_other_process_come_through(tmp_path: Path, analyzer: Analy
     assert "cannot be opened" in ended(annotate_apart(tmp_path / "none", tmp_path / "out.mp4", analyzer))
 
 
+LIMITS = "from agegender.imaging.sandbox import address_space_bytes\nfrom agegender.video import limits\n"
+
+
 def limited(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", f"from agegender.video import limits\n{code}"],
+        [sys.executable, "-c", LIMITS + code],
         capture_output=True,
         text=True,
         check=False,
@@ -116,7 +119,7 @@ def limited(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a limit of address space")
 def test_memory_beyond_the_limit_is_not_had() -> None:
-    take = "limits.limit_memory(limits.address_space(), 1000)\nbytearray({} * 10**6)"
+    take = "limits.limit_memory(address_space_bytes(), 1000)\nbytearray({} * 10**6)"
     assert limited(take.format(100)).returncode == 0
     assert "MemoryError" in limited(take.format(600)).stderr
 
