@@ -200,7 +200,7 @@ def test_without_a_network_the_bundled_detector_finds_people(tmp_path: Path, con
     apart = CUT_OFF | {"AGEGENDER_ICE": "none", "AGEGENDER_CACHE": str(tmp_path / "cache")}
     with serve(tmp_path / "log.txt", **apart) as url:
         page = opened(context, url)
-        assert page.get_by_text("Using the built-in face detector").is_visible()
+        assert page.get_by_text("Using the built-in face detector", exact=True).is_visible()
         assert page.locator(".people tbody tr").count() == 1
         assert eventually(page, lambda: coloured(grab(page), FEMALE) > 500)
         stop(page)
